@@ -1,0 +1,29 @@
+# Everything a person types. Each target that needs an environment makes it first, once.
+PYTHON ?= python3
+CORPUS ?= made
+SCALE ?= quick
+SEEDS ?=
+
+.PHONY: help set-up reports test notebooks lock clean
+
+help:         ## this list
+	@sed -n 's/^\([a-z-]*\): *[a-z-]* *## /make \1\t/p' Makefile | expand -t 16
+
+set-up:       ## .venv from requirements.lock (PYTHON=python3.12 to choose one)
+	@tools/set_up.sh '$(PYTHON)'
+
+reports: set-up  ## rebuild every table: CORPUS=made|DIR|manifest.csv SCALE=quick|paper SEEDS=n
+	@.venv/bin/emotiw tables --corpus '$(CORPUS)' --scale '$(SCALE)' $(if $(SEEDS),--seeds '$(SEEDS)')
+
+test: set-up  ## package equals notebooks, notebooks clean, nbdev_test, pytest
+	@.venv/bin/python tools/check.py
+
+notebooks: set-up  ## run the library notebooks again and keep their outputs
+	@.venv/bin/python tools/execute.py nbs/[0-3]*.ipynb
+
+lock:         ## requirements.lock and environment.yml from pyproject.toml
+	@tools/lock.sh '$(PYTHON)'
+
+clean:        ## remove what builds and tests leave behind; .venv, reports and EMOTIW_HOME stay
+	@rm -rf build *.egg-info .pytest_cache _proc _docs
+	@find emotiw nbs tests tools \( -name __pycache__ -o -name .ipynb_checkpoints \) -prune -exec rm -rf {} +

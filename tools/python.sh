@@ -1,0 +1,15 @@
+# To be sourced: `check_python PYTHON` ends with one line, and what to do, unless PYTHON can carry emotiw
+
+stop() { echo "emotiw: $*" >&2; exit 1; }
+
+check_python() {
+    local python=$1 version
+    version=$("$python" -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null) ||
+        stop "no Python answers to '$python': install one (Debian: apt install python3 python3-venv) or name it: make PYTHON=/path/to/python3.11"
+    case $version in
+        3.11|3.12|3.13) ;;
+        *) stop "'$python' is Python $version, and 3.11, 3.12 or 3.13 is needed: name one, for example make PYTHON=python3.11" ;;
+    esac
+    "$python" -c 'import ensurepip, venv' 2>/dev/null ||
+        stop "'$python' cannot make a virtual environment: install its venv module (Debian: apt install python3-venv)"
+}
