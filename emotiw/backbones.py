@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['Backbone', 'AlexNet', 'vectors', 'stack', 'column_time', 'DlibFace', 'Weights', 'registry', 'weights_table',
-           'weights_file', 'embed', 'load_weights', 'save_weights', 'weights_metadata', 'Classifier', 'backbone']
+           'weights_file', 'embed', 'save_weights', 'weights_metadata', 'load_weights', 'Classifier', 'backbone']
 
 # %% ../nbs/10_backbones.ipynb #05e51243
 import hashlib, json, re, tomllib
@@ -17,7 +17,7 @@ from pathlib import Path
 from urllib.request import urlopen
 import dlib, numpy as np, pandas as pd, torch
 from safetensors import safe_open
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 from torch import Tensor, nn
 from torch.nn import functional as F
 from torchvision import models
@@ -244,12 +244,14 @@ def _place(entry):
 
 # %% ../nbs/10_backbones.ipynb #1a7706e0
 def _chunks(url, place):
-    "The bytes at `url`, a megabyte at a time, with a progress bar"
+    "The bytes at `url`, a megabyte at a time, with a progress bar if there is more than one"
     try:
-        with urlopen(url, timeout=30) as r, tqdm(total=int(r.headers.get('Content-Length') or 0) or None, unit='B', unit_scale=True, desc=place.name, leave=False) as bar:
-            while chunk := r.read(2**20):
-                bar.update(len(chunk))
-                yield chunk
+        with urlopen(url, timeout=30) as r:
+            size = int(r.headers.get('Content-Length') or 0)
+            with tqdm(total=size or None, unit='B', unit_scale=True, desc=place.name, leave=False, disable=0 < size < 2**20) as bar:
+                while chunk := r.read(2**20):
+                    bar.update(len(chunk))
+                    yield chunk
     except (OSError, HTTPException, ValueError) as e:
         raise Problem(f'{url}: cannot be fetched ({getattr(e, "reason", e)}); fetch it elsewhere and put it at {place}') from e
 
@@ -323,6 +325,29 @@ def _mismatch(state, own):
         if a != b: return f'{k} has shape {a}, the network wants {b}'
     return f'{extra[0]} is unexpected' if extra else ''
 
+# %% ../nbs/10_backbones.ipynb #b5d9731c
+def save_weights(
+    net:nn.Module,       # A `Backbone`, a `Classifier`, or any module
+    path:Path,           # A .safetensors file
+    metadata:dict=None,  # Plain values that belong to them: emotions, settings, where they come from
+)->str:                  # SHA-256 of the file; equal weights and metadata give equal files
+    "Write weights as safetensors, whole or not at all"
+    target = net.net if isinstance(net, Backbone) else net
+    note = {'network': getattr(net, 'name', type(net).__name__), 'initialisation': getattr(net, 'initialisation', ''), **(metadata or {})}
+    state = {k: v.detach().cpu().contiguous() for k, v in target.state_dict().items()}
+    with atomic(path) as tmp:
+        tmp.write_bytes(save(state, metadata=dict(emotiw=json.dumps(note, sort_keys=True))))  # one entry: the order of several is not fixed
+        return _sha256(tmp)
+
+# %% ../nbs/10_backbones.ipynb #aeefec0c
+def weights_metadata(
+    path:Path,  # A file of `save_weights`
+)->dict:
+    "What was written beside the weights"
+    try:
+        with safe_open(path, 'pt') as f: return json.loads((f.metadata() or {}).get('emotiw', '{}'))
+    except Exception as e: raise Problem(f'{path}: cannot be read as weights ({type(e).__name__}: {e})') from None
+
 # %% ../nbs/10_backbones.ipynb #17136e33
 def load_weights(
     net:nn.Module, # A `Backbone`, a `Classifier`, or any module
@@ -337,30 +362,9 @@ def load_weights(
     state = {**{k: v for k, v in own.items() if k.endswith('num_batches_tracked')}, **state}
     if wrong := _mismatch(state, own): raise Problem(f'{path}: does not fit {getattr(net, "name", type(net).__name__)}: {wrong}')
     target.load_state_dict(state)
-    net.initialisation = f'{entry.name + ": " if entry else ""}{path.name}, sha256 {found}'
+    origin = weights_metadata(path).get('initialisation') if path.suffix == '.safetensors' else None
+    net.initialisation = f'{entry.name + ": " if entry else ""}{path.name}, sha256 {found}' + (f', trained from {origin}' if origin else '')
     return net
-
-# %% ../nbs/10_backbones.ipynb #b5d9731c
-def save_weights(
-    net:nn.Module,       # A `Backbone`, a `Classifier`, or any module
-    path:Path,           # A .safetensors file
-    metadata:dict=None,  # Plain values that belong to them: emotions, settings, where they come from
-)->str:                  # SHA-256 of the file; equal weights and metadata give equal files
-    "Write weights as safetensors, whole or not at all"
-    target = net.net if isinstance(net, Backbone) else net
-    note = dict(network=getattr(net, 'name', type(net).__name__), initialisation=getattr(net, 'initialisation', ''), **(metadata or {}))
-    with atomic(path) as tmp:
-        save_file({k: v.detach().cpu().contiguous() for k, v in target.state_dict().items()}, tmp, metadata=dict(emotiw=json.dumps(note, sort_keys=True)))
-        return _sha256(tmp)
-
-# %% ../nbs/10_backbones.ipynb #aeefec0c
-def weights_metadata(
-    path:Path,  # A file of `save_weights`
-)->dict:
-    "What was written beside the weights"
-    try:
-        with safe_open(path, 'pt') as f: return json.loads((f.metadata() or {}).get('emotiw', '{}'))
-    except Exception as e: raise Problem(f'{path}: cannot be read as weights ({type(e).__name__}: {e})') from None
 
 # %% ../nbs/10_backbones.ipynb #cfa4c16e
 class Classifier(nn.Module):

@@ -40,6 +40,8 @@ def home(
     return Path(os.environ.get('EMOTIW_HOME') or '~/.cache/emotiw').expanduser().joinpath(*parts)
 
 # %% ../nbs/00_core.ipynb #afea3f86
+_REFUSED = {getattr(errno, n) for n in 'ENOSPC EDQUOT EACCES EPERM EROFS ENOTDIR EEXIST'.split()}   # full, forbidden, read-only, not a folder
+
 def _unwritable(path, error):
     "The `Problem` that an OSError while writing `path` is to a user"
     return Problem(f'{path}: cannot be written ({error.strerror or error}); free space there, mend its permissions, or point EMOTIW_HOME elsewhere')
@@ -57,7 +59,7 @@ def atomic(
         yield tmp/path.name
         _move(tmp/path.name, path)
     except OSError as e:
-        if e.errno in (errno.ENOSPC, errno.EACCES, errno.EROFS, errno.EDQUOT, errno.EPERM): raise _unwritable(path, e) from e
+        if e.errno in _REFUSED: raise _unwritable(path, e) from e
         raise
     finally:
         if tmp: shutil.rmtree(tmp, ignore_errors=True)
@@ -107,13 +109,19 @@ def _file_digest(path, size, mtime):
     with open(path, 'rb') as f: return hashlib.file_digest(f, lambda: hashlib.blake2b(digest_size=16)).hexdigest()
 
 # %% ../nbs/00_core.ipynb #ccaec1db
+@functools.cache
+def _source(thing):
+    "Digest of the source that stands for `thing`: its module's; where it was typed into a notebook, its own (a class': that of `__call__`)"
+    file = getattr(inspect.getmodule(thing), '__file__', None)
+    text = Path(file).read_text() if file else inspect.getsource(thing.__call__ if inspect.isclass(thing) else thing)
+    return digest([l for l in text.splitlines() if not l.startswith('# %%')])   # which cell a line came from does not matter
+
+# %% ../nbs/00_core.ipynb #e999999d
 def source_digest(
-    *modules,  # Modules or objects defined in one
+    *things,  # Modules, or functions and classes
 )->str:
-    "Hash of the source files of `modules`, without comments that only name notebook cells"
-    files = sorted({inspect.getsourcefile(inspect.getmodule(m)) for m in modules})
-    lines = [[l for l in Path(f).read_text().splitlines() if not l.startswith('# %%')] for f in files]
-    return digest([Path(f).name for f in files], lines)
+    "Hash of the source of `things`, whole modules where they have one"
+    return digest(sorted(_source(t) for t in things))
 
 # %% ../nbs/00_core.ipynb #5560860e
 @functools.cache

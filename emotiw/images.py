@@ -17,7 +17,7 @@ from typing import Callable
 import cv2, numpy as np, pandas as pd
 from fastcore.basics import patch
 from .core import EMOTIONS8, Note, Problem, digest, file_digest
-from .corpus import Layout, counts, markdown, read_table, unrecognised
+from .corpus import Layout, counts, few, markdown, read_table, unrecognised
 
 # %% ../nbs/02c_images.ipynb #0e7dc54c
 @dataclass(frozen=True, eq=False, repr=False)
@@ -151,13 +151,14 @@ def _there(files, there, where):
     "Refuse listed files that `there` says are absent"
     _inside(files, where)
     absent = [f for f in files if not there(f)]
-    if absent: raise Problem(f'{where}: {len(absent)} of {len(files)} listed images are not there: {", ".join(absent[:3])}; complete the set, or shorten its list')
+    if absent: raise Problem(f'{where}: {len(absent)} of {len(files)} listed images are not there: {few(absent)}; complete the set, or shorten its list')
 
 # %% ../nbs/02c_images.ipynb #8fb5ee09
 def _named(codes, names, where):
     "The emotion name of each code, by the set's own order `names`"
     unknown = sorted(set(codes) - set(names))
-    if unknown: raise Problem(f'{where}: unknown emotion code {unknown[0]!r} in row {list(codes).index(unknown[0]) + 2}; the codes are {", ".join(names)}')
+    row = list(codes).index(unknown[0]) + 2 if unknown else 0
+    if unknown: raise Problem(f'{where}: unknown emotion code {unknown[0]!r} in row {row}; the codes are {", ".join(names)}')
     return [names[c] for c in codes]
 
 # %% ../nbs/02c_images.ipynb #a57c4135
@@ -209,8 +210,8 @@ DIR/fer2013.csv
 FER2013
 
 # %% ../nbs/02c_images.ipynb #67fb4aa7
-VOTES = dict(neutral='Neutral', happiness='Happy', surprise='Surprise', sadness='Sad', anger='Angry', disgust='Disgust', fear='Fear', contempt='Contempt',
-             unknown=None, NF=None)
+VOTES = dict(neutral='Neutral', happiness='Happy', surprise='Surprise', sadness='Sad', anger='Angry', disgust='Disgust', fear='Fear',
+             contempt='Contempt', unknown=None, NF=None)
 
 # %% ../nbs/02c_images.ipynb #acb6940b
 def vote_winner(

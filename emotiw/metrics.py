@@ -90,7 +90,8 @@ def right_by_clip(
     right = [(r.emotion == r.predicted).set_axis(r['clip']).astype(float) for r in runs]
     if not right: raise Problem('no runs: nothing was predicted')
     for r in right:
-        if not r.index.is_unique or set(r.index) != set(right[0].index): raise Problem('seeds answer different clips, or a clip twice: pool the folds of each seed first')
+        if not r.index.is_unique or set(r.index) != set(right[0].index):
+            raise Problem('seeds answer different clips, or a clip twice: pool the folds of each seed first')
     return sum(r.loc[right[0].index] for r in right).div(len(right)).rename('right')
 
 # %% ../nbs/01_metrics.ipynb #d3c6d192
@@ -100,7 +101,8 @@ def mcnemar(
 )->float:     # Two-sided p
     "McNemar's exact test of two systems' right and wrong answers to the same clips"
     a, b = np.asarray(a), np.asarray(b)
-    if a.shape != b.shape or a.dtype != bool or b.dtype != bool: raise Problem('McNemar needs right or wrong (bool) once per clip; for means over seeds use sign_flip')
+    if a.shape != b.shape or a.dtype != bool or b.dtype != bool:
+        raise Problem('McNemar needs right or wrong (bool) once per clip; for means over seeds use sign_flip')
     only_a, only_b = int((a & ~b).sum()), int((b & ~a).sum())
     return float(binomtest(only_a, only_a + only_b).pvalue) if only_a + only_b else 1.
 

@@ -7,13 +7,13 @@ __all__ = ['THREADS', 'LIBRARIES', 'code_digest', 'Run', 'plain', 'Outcome', 'Re
            'pooled', 'EndWithParent', 'local_cluster', 'connect']
 
 # %% ../nbs/09_runs.ipynb #f2aa5a19
-import ast, ctypes, dataclasses, functools, importlib, inspect, json, os, signal, sys, time
+import ast, ctypes, dataclasses, functools, importlib, json, os, signal, sys, time
 from collections.abc import Callable
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from pathlib import Path
-import numpy as np, pandas as pd, torch
+import dask, numpy as np, pandas as pd, torch
 from distributed import Client, LocalCluster, WorkerPlugin, wait
 from safetensors.torch import save_file
 from .core import atomic, commit, device, device_name, digest, home, reproducible, source_digest, versions
@@ -37,7 +37,7 @@ def code_digest(
     work:Callable,  # A function of this package, or of a notebook
 )->str:
     "Hash of the source that `work` can reach in this package; of `work` alone where it stands elsewhere"
-    if not work.__module__.startswith('emotiw.'): return digest(inspect.getsource(work))
+    if not work.__module__.startswith('emotiw.'): return source_digest(work)
     return source_digest(*(importlib.import_module(m) for m in sorted(_reached(work.__module__))))
 
 # %% ../nbs/09_runs.ipynb #5c4bf0e4
@@ -51,7 +51,9 @@ class Run:
     seed: int = 0              # Of initialisation, order and dropout
 
     @property
-    def settings(self): return dict(work=f'{self.work.__module__}.{self.work.__qualname__}', config=self.config, fold=self.fold, seed=self.seed)
+    def settings(self):
+        "What was asked for"
+        return dict(work=f'{self.work.__module__}.{self.work.__qualname__}', config=self.config, fold=self.fold, seed=self.seed)
 
     @property
     def identity(self):
@@ -64,7 +66,9 @@ class Run:
         return digest(self.settings, self.data.fingerprint, code_digest(self.work), versions(*LIBRARIES), device(), precision(), THREADS)
 
     @property
-    def file(self): return home('runs', self.identity, f'{self.key}.json')
+    def file(self):
+        "Where its record is kept"
+        return home('runs', self.identity, f'{self.key}.json')
 
 # %% ../nbs/09_runs.ipynb #5842f1d6
 def plain(
@@ -94,13 +98,24 @@ class Result:
     record: dict   # The JSON file's content
 
     @property
-    def predictions(self): p = self.record['predictions']; return pd.DataFrame(p['data'], p['index'], p['columns'])
+    def predictions(self):
+        "Probabilities, one row a clip"
+        return pd.DataFrame(**self.record['predictions'])
+
     @property
-    def history(self): return pd.DataFrame(self.record['history'])
+    def history(self):
+        "One row an epoch"
+        return pd.DataFrame(self.record['history'])
+
     @property
-    def weights(self): return self.run.file.with_suffix('.safetensors')
+    def weights(self):
+        "The file of its weights"
+        return self.run.file.with_suffix('.safetensors')
+
     @property
-    def facts(self): return self.record['facts']
+    def facts(self):
+        "What else the work said"
+        return self.record['facts']
 
 # %% ../nbs/09_runs.ipynb #0572a1e4
 def provenance()->dict:
@@ -140,7 +155,7 @@ def do(
 
 # %% ../nbs/09_runs.ipynb #aafd0f5f
 def perform(
-    runs:list[Run],
+    runs:list[Run],     # Any number; equal ones are computed once
     client=None,        # A dask client; None computes here
     label:str='runs',   # What a progress display calls them
 )->list[Result]:        # In the order of `runs`
@@ -191,13 +206,17 @@ class EndWithParent(WorkerPlugin):
     def setup(self, worker): _end_with_parent()
 
 # %% ../nbs/09_runs.ipynb #e74282d4
+_MEMORY = dict(MALLOC_TRIM_THRESHOLD_='4000000000', MALLOC_MMAP_THRESHOLD_='1000000000')   # bytes; for glibc
+
+# %% ../nbs/09_runs.ipynb #f07fdb96
 @contextmanager
 def local_cluster(
     workers:int|None=None,  # Processes; default one a core, or two a GPU
 ):                          # Yields a dask client
     "A dask cluster on this machine for the block"
     n = workers or 2*torch.cuda.device_count() or os.cpu_count()
-    with LocalCluster(n_workers=n, threads_per_worker=1, dashboard_address=None, local_directory=str(home('dask'))) as cluster, Client(cluster) as client:
+    with dask.config.set({'distributed.nanny.pre-spawn-environ': dask.config.get('distributed.nanny.pre-spawn-environ') | _MEMORY}), \
+         LocalCluster(n_workers=n, threads_per_worker=1, dashboard_address=None, local_directory=str(home('dask'))) as cluster, Client(cluster) as client:
         client.register_plugin(EndWithParent())
         yield client
 

@@ -63,7 +63,11 @@ class Batches:
 # %% ../nbs/08_train.ipynb #d71da612
 class Learner(L.LightningModule):
     "Trains `net` with cross-entropy on batches `(inputs, target)`"
-    def __init__(self, net:nn.Module, schedule:Schedule, seed:int=0):
+    def __init__(self,
+        net:nn.Module,   # Called with a batch's inputs, gives logits
+        schedule:Schedule,
+        seed:int=0,      # Of dropout and augmentation
+    ):
         super().__init__()
         self.net, self.schedule, self.seed = net, schedule, seed
 
@@ -146,7 +150,7 @@ def fit(
 # %% ../nbs/08_train.ipynb #6c7ed8f5
 @torch.inference_mode()
 def probabilities(
-    net:nn.Module,
+    net:nn.Module,    # Gives logits
     batches:Batches,  # In their order
 )->np.ndarray:        # `(n, classes)` float32, rows sum to 1
     "What `net` says of every example"

@@ -30,7 +30,8 @@ class Voice:
         rng = np.random.default_rng([7, self.seed])
         kind = str(rng.choice(list(_KINDS), p=[.42, .42, .16]))
         low, high, short, long = _KINDS[kind]
-        vars(self).update(kind=kind, pitch=rng.uniform(low, high), tract=rng.uniform(short, long), breath=rng.uniform(.02, .12), tempo=rng.uniform(.88, 1.12))
+        vars(self).update(kind=kind, pitch=rng.uniform(low, high), tract=rng.uniform(short, long),
+                          breath=rng.uniform(.02, .12), tempo=rng.uniform(.88, 1.12))
 
 # %% ../nbs/02b_voices.ipynb #ea5de3b3
 class Prosody(NamedTuple):
@@ -50,11 +51,11 @@ PROSODY = dict(
     Fear    =Prosody(pitch= 7.0, range= 2, contour= 0, rate=6.2, loudness=-3, tilt=-2.5, jitter=2.0, breath=.35),
     Happy   =Prosody(pitch= 5.0, range= 8, contour= 1, rate=4.7, loudness= 4, tilt= 1.0, jitter=0.7, breath=.08),
     Neutral =Prosody(pitch= 0.0, range= 3, contour=-2, rate=4.0, loudness=-1, tilt=-0.5, jitter=0.7, breath=.10),
-    Sad     =Prosody(pitch=-1.0, range= 2, contour=-3, rate=3.5, loudness=-4, tilt=-1.5, jitter=1.0, breath=.16),
-    Surprise=Prosody(pitch= 6.0, range= 9, contour= 4, rate=4.4, loudness= 4, tilt= 0.7, jitter=0.7, breath=.10))
+    Sad     =Prosody(pitch=-0.5, range= 2, contour=-3, rate=3.7, loudness=-3, tilt=-1.2, jitter=0.9, breath=.13),
+    Surprise=Prosody(pitch= 5.5, range= 9, contour= 3, rate=4.5, loudness= 4, tilt= 0.8, jitter=0.7, breath=.09))
 
 # %% ../nbs/02b_voices.ipynb #8c796d36
-_SPREAD = Prosody(pitch=4, range=4, contour=4, rate=1.8, loudness=5.5, tilt=2.4, jitter=1.8, breath=.18)  # standard deviations at difficulty 1
+_SPREAD = Prosody(pitch=3.4, range=3.4, contour=3.5, rate=1.5, loudness=4.5, tilt=2, jitter=1.5, breath=.14)  # standard deviations at difficulty 1
 _LEAST = Prosody(pitch=-8, range=.5, contour=-10, rate=1.8, loudness=-14, tilt=-7, jitter=.2, breath=.01)
 
 # %% ../nbs/02b_voices.ipynb #f484ddc6
@@ -73,10 +74,12 @@ class Syllable(NamedTuple):
     accent: float     # Pitch accent, -.5..1 of the range
     place: float      # Place in its phrase, 0 (first) .. 1 (last)
 
+# Formants, Hz
 VOWELS = dict(a=(730, 1090, 2440, 3400, 4500), e=(530, 1840, 2480, 3500, 4500), i=(270, 2290, 3010, 3600, 4500),
-              o=(570, 840, 2410, 3300, 4500), u=(300, 870, 2240, 3300, 4500))  # formants, Hz
+              o=(570, 840, 2410, 3300, 4500), u=(300, 870, 2240, 3300, 4500))
+# Noise from, to (Hz), length (s), level beside the vowel's
 CONSONANTS = dict(s=(4500, 7500, .09, .5), sh=(2200, 6000, .09, .6), f=(1200, 7000, .07, .25),
-                  t=(3000, 6500, .02, .9), k=(1500, 3500, .025, .9), p=(400, 1800, .015, .9))  # noise from, to (Hz), length (s), level beside the vowel's
+                  t=(3000, 6500, .02, .9), k=(1500, 3500, .025, .9), p=(400, 1800, .015, .9))
 
 # %% ../nbs/02b_voices.ipynb #0b0fe07f
 def _places(count, rng):
@@ -102,11 +105,12 @@ def _syllables(seconds, rate, rng):
 
 # %% ../nbs/02b_voices.ipynb #56950b6d
 def _pitch(line, n, p, voice):
-    "Pitch of every sample, Hz, `(n,)`"
+    "Pitch of every sample, Hz, `(n,)`, kept to what a throat can do"
     base = np.array([p.pitch + p.contour * (s.place - .5) for s in line])
     peak = base + [p.range * s.accent for s in line]
     times = np.array([(s.start, (s.start + s.stop) / 2) for s in line]).ravel()
-    return voice.pitch * 2 ** (np.interp(np.arange(n), times, np.stack([base, peak], 1).ravel()) / 12)
+    semitones = np.interp(np.arange(n), times, np.stack([base, peak], 1).ravel())
+    return np.clip(voice.pitch * 2**(semitones/12), 60, 800)
 
 # %% ../nbs/02b_voices.ipynb #43879d8e
 def _pulses(pitch, jitter, rng):

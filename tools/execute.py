@@ -22,6 +22,7 @@ def execute(path, flags):
     shell = CaptureShell(path.parent)
     for cell in nb.cells:
         if cell.idx_ in skip: continue
+        cell.outputs = []
         shell.cell(cell)
         if shell.exc: raise RuntimeError(f'{path.name}, cell {cell.idx_}: {shell.exc!r}\n{cell.source}') from shell.exc
     clean_nb(nb, allowed_cell_metadata_keys=['tags'])

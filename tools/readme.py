@@ -1,0 +1,23 @@
+"""Write the README's tables from the committed reports: python tools/readme.py"""
+import re
+from pathlib import Path
+import pandas as pd
+from emotiw.report import shown
+
+ROOT = Path(__file__).parents[1]
+ROWS = ['sound alone', 'faces alone', 'concatenation', 'Transformer x Transformer']
+COLUMNS = ['published, %', 'ours, %', 'k/N', '95 % interval', 'over groups', 'sd of seeds', 'verdict']
+
+def table(csv):
+    "The README's part of a report's table, as markdown"
+    t = shown(pd.read_csv(csv, index_col=0)).loc[ROWS]
+    t = t[[c for c in COLUMNS if c in t]]
+    lines = [['', *t.columns], ['---']*(1 + len(t.columns)), *([n + (' (FBP)' if ' x ' in n else ''), *r] for n, r in zip(t.index, t.values.tolist()))]
+    return '\n'.join('| ' + ' | '.join(l) + ' |' for l in lines)
+
+def filled(text):
+    "`text` with every marked table as its report has it"
+    part = re.compile(r'(<!-- (\w+): written by \S+ from (\S+) -->\n).*?(<!-- /\2 -->)', re.S)
+    return part.sub(lambda m: f'{m[1]}{table(ROOT/m[3])}\n{m[4]}', text)
+
+if __name__ == '__main__': (ROOT/'README.md').write_text(filled((ROOT/'README.md').read_text()))
