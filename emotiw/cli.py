@@ -40,7 +40,7 @@ def corpora():
 
 # %% ../nbs/32_cli.ipynb #12c22e73
 @app.command()
-def check(corpus:str):
+def check(corpus:str=typer.Argument(help="'made', a corpus' folder, or a manifest csv.")):
     "Counts, clips that do not decode or have no sound, and leaks between parts. Exits with 1 on a leak."
     from emotiw.check import check as checked
     from emotiw.data import open_corpus

@@ -58,8 +58,8 @@ class FrameFeatures(Extractor):
 class SoundFeatures(Extractor):
     "The `n = H W` vectors of AlexNet's last pooling map: `f` `(n, 256)`"
     sound: Sound
-    weights: Path|None = None
-    seed: int = 0
+    weights: Path|None = None   # Of AlexNet's convolutions; None for random
+    seed: int = 0               # Of random weights
     modules = (backbones,)
 
     @torch.inference_mode()
@@ -110,7 +110,7 @@ class Augmented(nn.Module):
 @dataclass(frozen=True)
 class ImageTuning:
     "How a face network is tuned on an image set"
-    network: str = 'ir50'
+    network: str = 'ir50'       # A name that `backbone` knows
     size: int = 112             # Pixels of its input
     schedule: Schedule = Schedule()
     limit: int|None = None      # Use at most so many training pictures, drawn by the seed

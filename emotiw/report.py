@@ -38,7 +38,7 @@ def _known(groups):
 
 # %% ../nbs/31_report.ipynb #62f0e8ae
 def row(
-    results:list[Result],
+    results:list[Result],      # Runs of one system, all seeds and folds
     corpus:Corpus,
     published:float=np.nan,    # Per cent
     published_n:int=383,       # Clips it was measured on
@@ -78,8 +78,8 @@ def shown(
 
 # %% ../nbs/31_report.ipynb #807b9a31
 def contrast(
-    a:list[Result],
-    b:list[Result],
+    a:list[Result],  # Runs of one system
+    b:list[Result],  # Runs of the other, on the same clips
     corpus:Corpus,
 )->dict:   # points (a - b), p, units that were flipped, detectable difference in points and clips
     "Test a planned contrast between two systems"

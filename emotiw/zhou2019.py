@@ -39,7 +39,7 @@ class SoundTuning:
     schedule: Schedule
     columns: int = 200          # Width of a training window, in steps of 10 ms
     m: int = 64                 # Attention's inner size
-    dropout: float = .3
+    dropout: float = .3         # Before the classifier
     held_groups: int|None = None  # Groups in the early-stopping slice; None: a share of the clips
     weights: Path|None = None   # Where AlexNet starts; None for random
 
@@ -105,7 +105,7 @@ def _spectrograms(config, rows):
 class Voices:
     "Synthetic utterances, the seven emotions in turn"
     count: int = 1400          # Utterances; every seventh of each emotion is held out
-    seed: int = 0
+    seed: int = 0              # Other seeds, other speakers
     difficulty: float = .3     # As of the made corpus
     name = 'made_voices'
 
@@ -183,13 +183,20 @@ class System:
 # %% ../nbs/22_zhou2019.ipynb #861a1a13
 class Standardise(nn.Module):
     "Subtract the mean and divide by the deviation of the training part's valid vectors (ours)"
-    def __init__(self, f, mask):
+    def __init__(self,
+        f:Tensor,      # The training part's vectors `(B, N, d)`
+        mask:Tensor,   # Which of them are there, `(B, N)`
+    ):
         super().__init__()
         valid = f[mask > 0]
         self.register_buffer('mean', valid.mean(0))
         self.register_buffer('std', valid.std(0).clamp_min(1e-3*valid.std().clamp_min(1e-6)))
 
-    def forward(self, f): return (f - self.mean)/self.std
+    def forward(self,
+        f:Tensor,   # `(..., d)`
+    )->Tensor:      # The same shape
+        "Standardised `f`"
+        return (f - self.mean)/self.std
 
 # %% ../nbs/22_zhou2019.ipynb #b19cfad1
 def _attention(name, d, m):
@@ -209,7 +216,12 @@ class Stream(nn.Module):
         self.scale, self.attention = Standardise(f, mask), _attention(attention, f.shape[-1], m)
         self.dim = self.attention.dim
 
-    def forward(self, f, mask): return self.attention(self.scale(f), mask)
+    def forward(self,
+        f:Tensor,      # `(B, N, d)`
+        mask:Tensor,   # `(B, N)`
+    )->Tensor:         # `(B, dim)`
+        "One vector a clip"
+        return self.attention(self.scale(f), mask)
 
 # %% ../nbs/22_zhou2019.ipynb #d58666b8
 class AudioVisual(nn.Module):
@@ -217,7 +229,7 @@ class AudioVisual(nn.Module):
     def __init__(self,
         system:System,
         inputs:tuple,      # Of the training part: sound `(B, N, 256)`, its mask, frames `(B, N, d)`, their mask
-        n_classes:int,
+        n_classes:int,     # Outputs
         m:int=256,         # Transformer attention's inner size
         k:int=5,           # FBP's window
         o:int=1000,        # FBP's output
@@ -234,7 +246,13 @@ class AudioVisual(nn.Module):
             dim = self.fusion.dim
         self.out = nn.Linear(dim, n_classes)
 
-    def forward(self, fa, ma, fv, mv):
+    def forward(self,
+        fa:Tensor,   # Sound's vectors `(B, N, 256)`
+        ma:Tensor,   # Their mask `(B, N)`
+        fv:Tensor,   # Frames' vectors `(B, F, d)`
+        mv:Tensor,   # Their mask `(B, F)`
+    )->Tensor:       # Logits `(B, n_classes)`
+        "A score for each emotion"
         parts = [s(f, mask) for s, f, mask in ((self.audio, fa, ma), (self.visual, fv, mv)) if s is not None]
         return self.out(self.fusion(*parts))
 
@@ -246,11 +264,11 @@ class Cell:
     frames: FrameFeatures
     sound: SoundFeatures
     schedule: Schedule
-    m: int = 256
-    k: int = 5
-    o: int = 1000
-    dropout: float = .1
-    held_groups: int|None = None
+    m: int = 256                  # Transformer attention's inner size
+    k: int = 5                    # FBP's window
+    o: int = 1000                 # FBP's output
+    dropout: float = .1           # Where `AudioVisual` has it
+    held_groups: int|None = None  # As in `SoundTuning`
 
 # %% ../nbs/22_zhou2019.ipynb #b844fbd4
 @functools.lru_cache(maxsize=8)

@@ -64,7 +64,7 @@ def undocumented(node, text, what):
     parameters = [p for p in (*a.posonlyargs, *a.args, a.vararg, *a.kwonlyargs, a.kwarg) if p and p.arg not in ('self', 'cls')]
     starts = [p.lineno for p in parameters] + [node.body[0].lineno]
     for p, start, end in zip(parameters, starts, starts[1:]):
-        commented = starts.count(start) == 1 and any('#' in line for line in text[start - 1:max(end - 1, start)])
+        commented = starts.count(start) == 1 and any('#' in line or 'help=' in line for line in text[start - 1:max(end - 1, start)])   # help=: of a command
         if not commented and not (p.annotation and ast.unparse(p.annotation) in own_classes()): yield f'{what}: parameter {p.arg}'
 
 def gaps(path):
