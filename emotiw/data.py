@@ -13,8 +13,8 @@ from .images import ImageSet, read_images
 from .made import made_corpus, made_images
 
 # %% ../nbs/03b_data.ipynb #8aacb841
-MADE = dict(tiny=(3, 1), quick=(24, 12), paper=(24, 12))              # clips an emotion to train on and to report
-MADE_PICTURES = dict(tiny=(56, 16), quick=(2100, 300), paper=(10_000, 1000))   # pictures to train on and to report
+MADE = dict(tiny=(3, 1), quick=(16, 12), paper=(24, 12))              # clips an emotion to train on and to report
+MADE_PICTURES = dict(tiny=(56, 16), quick=(3000, 300), paper=(10_000, 1000))   # pictures to train on and to report
 
 # %% ../nbs/03b_data.ipynb #ed04dcc9
 def open_corpus(

@@ -14,10 +14,10 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from . import backbones
 from .backbones import Classifier, backbone, embed, vectors
-from .core import device, reproducible
+from .core import device, home, reproducible
 from .features import Extractor, FaceCrops, Feature, Sound, cached
 from .images import VOTES, ImageSet
-from .runs import Outcome
+from .runs import Outcome, Run
 from .train import Batches, Schedule, fit, probabilities
 
 # %% ../nbs/10a_deepfeatures.ipynb #41a8697d
@@ -152,7 +152,8 @@ def tune_on_images(
     batches = lambda rows, **kw: Batches((torch.from_numpy(images.load_all(config.size, rows, config.extend)),), targets(images, rows), config.schedule.batch, **kw)
     classifier = Classifier(backbone(config.network, weights=config.weights, size=config.size), len(images.emotions), config.dropout)
     net = Augmented(classifier)
-    history = fit(net, batches(train, seed=seed), batches(held), config.schedule, seed)
+    kept = home('checkpoints', Run(tune_on_images, config, images, fold, seed).key)   # hours at paper scale: go on where it was killed
+    history = fit(net, batches(train, seed=seed), batches(held), config.schedule, seed, kept)
     p = probabilities(net, batches(other))
     k = int((p.argmax(1) == [images.emotions.index(e) for e in other.emotion]).sum())
     facts = dict(k=k, n=len(other), train=len(train), held=len(held), set=images.name, part=other.split.iloc[0], start=classifier.initialisation)

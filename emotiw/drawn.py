@@ -262,9 +262,10 @@ def _hair(p):
 # %% ../nbs/02a_drawn.ipynb #50e1d4a4
 def _back(p):
     "Closed curve of what hangs or stands behind the head"
-    if p.cut in ('long', 'curly'): return np.array([(0, -1.2), (1.05, -.7), (1.2, .3), (1.22, 1.2), (.9, 1.75), (0, 1.5), (-.9, 1.75), (-1.22, 1.2), (-1.2, .3), (-1.05, -.7)])
-    if p.cut == 'bun': return np.array([(0, -1.75), (.34, -1.6), (.4, -1.3), (0, -1.1), (-.4, -1.3), (-.34, -1.6)])
-    return np.array([(0, -1.1), (.9, -.7), (1., .1), (0, .6), (-1., .1), (-.9, -.7)])
+    half = dict(long=[(1.05, -.7), (1.2, .3), (1.22, 1.2), (.9, 1.75), (0, 1.5)], bun=[(.34, -1.6), (.4, -1.3), (0, -1.1)])
+    half = np.array(half.get('long' if p.cut == 'curly' else p.cut, [(.9, -.7), (1., .1), (0, .6)]))
+    top = dict(bun=-1.75, long=-1.2, curly=-1.2).get(p.cut, -1.1)
+    return np.concatenate([[(0, top)], half, _mirror(half[-2::-1])])
 
 # %% ../nbs/02a_drawn.ipynb #3f74d4e3
 def face_shape(
@@ -328,7 +329,8 @@ _RELIEF = dict(bridge=np.array([.04, .12, .22, .32]), base=np.array([.06, .14, .
                top_r=-.05, top_l=-.05, low_r=-.05, low_l=-.05)
 _EAR = np.array([(.93, -.1), (1.1, -.14), (1.16, .1), (1.06, .42), (.94, .44)])
 _NECK = np.array([(.56, .6), (.56, 1.7), (.8, 2.05), (0, 2.5), (-.8, 2.05), (-.56, 1.7), (-.56, .6)])
-_TORSO = np.array([(.42, 1.), (.46, 1.75), (1.1, 2.05), (2.1, 2.35), (2.5, 3.2), (2.6, 6), (-2.6, 6), (-2.5, 3.2), (-2.1, 2.35), (-1.1, 2.05), (-.46, 1.75), (-.42, 1.)])
+_FLANK = np.array([(.42, 1.), (.46, 1.75), (1.1, 2.05), (2.1, 2.35), (2.5, 3.2), (2.6, 6)])
+_TORSO = np.concatenate([_FLANK, _mirror(_FLANK)[::-1]])
 
 def _points(shape, pose):
     "The points of every curve of a face, in pixels"
@@ -779,9 +781,12 @@ class Style:
     over: int = 1        # Drawn this many times larger, then shrunk
 
 STYLES = dict(
-    fer2013=Style(side=(48, 48), fill=(.8, 1.), off=.05, high=.36, turn=8, tilt=5, hard=(.2, .8), warm=(0, 0), blur=(.2, 1.), noise=(2, 7), things=2, grey=True, over=2),
-    rafdb=Style(side=(100, 100), fill=(.84, .92), off=.01, high=.36, turn=6, tilt=1, hard=(.3, .6), warm=(.3, 1.2), blur=(.5, 1.1), noise=(0, 3), things=3),
-    affectnet=Style(side=(128, 192), fill=(.4, .56), off=.12, high=.42, turn=10, tilt=7, hard=(.4, 1.), warm=(-1, .4), blur=(0, .4), noise=(0, 2), things=9))
+    fer2013=Style(side=(48, 48), fill=(.8, 1.), off=.05, high=.36, turn=8, tilt=5, hard=(.2, .8), warm=(0, 0), blur=(.2, 1.), noise=(2, 7),
+                  things=2, grey=True, over=2),
+    rafdb=Style(side=(100, 100), fill=(.84, .92), off=.01, high=.36, turn=6, tilt=1, hard=(.3, .6), warm=(.3, 1.2), blur=(.5, 1.1), noise=(0, 3),
+                things=3),
+    affectnet=Style(side=(128, 192), fill=(.4, .56), off=.12, high=.42, turn=10, tilt=7, hard=(.4, 1.), warm=(-1, .4), blur=(0, .4), noise=(0, 2),
+                    things=9))
 
 # %% ../nbs/02a_drawn.ipynb #e061a1ac
 class Snapshot(NamedTuple):
@@ -793,9 +798,10 @@ class Snapshot(NamedTuple):
 def _placed(identity, style, rng):
     "Picture size, pose and light drawn for one picture"
     size = int(rng.integers(style.side[0], style.side[1] + 1))*style.over
-    off, (yaw, pitch, roll) = rng.uniform(-style.off, style.off, 2)*size, np.clip(rng.normal(size=3), -2.2, 2.2)
-    pose = Pose(size/2 + off[0], style.high*size + off[1], rng.uniform(*style.fill)*size, style.turn*yaw, .7*style.turn*pitch, style.tilt*roll, tuple(rng.uniform(-.6, .6, 2)))
-    return size, pose, Light(rng.uniform(-70, 70), rng.uniform(0, 60), rng.uniform(*style.hard), exposure(identity)*rng.uniform(.85, 1.15), rng.uniform(*style.warm))
+    off, turn = rng.uniform(-style.off, style.off, 2)*size, np.clip(rng.normal(size=3), -2.2, 2.2)*(style.turn, .7*style.turn, style.tilt)
+    pose = Pose(size/2 + off[0], style.high*size + off[1], rng.uniform(*style.fill)*size, *turn, tuple(rng.uniform(-.6, .6, 2)))
+    gain = exposure(identity)*rng.uniform(.85, 1.15)
+    return size, pose, Light(rng.uniform(-70, 70), rng.uniform(0, 60), rng.uniform(*style.hard), gain, rng.uniform(*style.warm))
 
 # %% ../nbs/02a_drawn.ipynb #cf9032bc
 def snapshot(

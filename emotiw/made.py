@@ -17,7 +17,8 @@ from itertools import chain
 from pathlib import Path
 import av, cv2, numpy as np, pandas as pd
 from .core import EMOTIONS, EMOTIONS8, Problem, atomic, digest, home, source_digest, versions
-from .drawn import ACTION_UNITS, OCCLUDERS, STYLES, UNITS, Light, Pose, backdrop, blend, camera, draw_back, draw_face, envelope, exposure, occlude, person, snapshot
+from .drawn import (ACTION_UNITS, OCCLUDERS, STYLES, UNITS, Light, Pose, backdrop, blend, camera, draw_back, draw_face, envelope, exposure,
+                          occlude, person, snapshot)
 from .images import VOTES
 from .voices import RATE, Voice, utter
 
@@ -235,6 +236,11 @@ def _may_write(root):
     if root.is_file() or root.is_dir() and any(root.iterdir()) and not (root/'made.json').is_file():
         raise Problem(f'{root}: holds something else; give a new or empty folder for what is made')
 
+def _sane(**given):
+    "Refuse settings that nothing can be made of"
+    if given['train'] < 1 or min(given.values()) < 0 or given['difficulty'] > 1:
+        raise Problem(f"nothing can be made of {', '.join(f'{k}={v}' for k, v in given.items())}: give train >= 1, the others >= 0, difficulty in 0..1")
+
 def _about(kind, seed, difficulty, planted, **more):
     "What `made.json` says"
     return dict(made_by='emotiw', kind=kind, seed=seed, difficulty=difficulty, planted=planted, **more)
@@ -242,11 +248,12 @@ def _about(kind, seed, difficulty, planted, **more):
 # %% ../nbs/03_made.ipynb #880cd75d
 def _planted(takes):
     "In words: what is planted in these takes"
-    count = lambda f: sum(map(f, takes.values()))
-    return [f'{a} and {b} look alike' for a, b in (('Fear', 'Surprise'), ('Angry', 'Disgust'))] + \
-           [f'{a} and {b} sound alike' for a, b in (('Sad', 'Neutral'), ('Happy', 'Surprise'))] + \
-           [f'{count(lambda t: t.gone == (0, t.frames))} clips without any face', f'{count(lambda t: 0 < t.gone[1] - t.gone[0] < t.frames)} clips with some frames without one',
-            f'{count(lambda t: bool(t.cover))} clips with something in front of the face', f'{count(lambda t: t.silent)} silent clips',
+    count, blank = (lambda f: sum(map(f, takes.values()))), lambda t: t.gone[1] - t.gone[0]
+    return ['Fear and Surprise, Angry and Disgust look alike', 'Sad and Neutral, Happy and Surprise sound alike',
+            f'{count(lambda t: blank(t) == t.frames)} clips without any face',
+            f'{count(lambda t: 0 < blank(t) < t.frames)} clips with some frames without one',
+            f'{count(lambda t: bool(t.cover))} clips with something in front of the face',
+            f'{count(lambda t: t.silent)} silent clips',
             f'{len(takes) - len({Path(k).name for k in takes})} ids that stand in two parts for different clips']
 
 def _truth(take):
@@ -267,12 +274,13 @@ def make_corpus(
     workers:int=2,         # Processes
 )->Path:                   # `root`
     "Make a corpus of drawn, speaking people in AFEW's layout"
-    if not (train >= 1 and val >= 0 and test >= 0 and 0 <= difficulty <= 1 and seed >= 0): raise Problem(f'made corpus: {train=}, {val=}, {test=}, {seed=}, {difficulty=}; give train >= 1, others >= 0, difficulty in 0..1')
+    _sane(train=train, val=val, test=test, seed=seed, difficulty=difficulty)
     root, takes = Path(root), roster(train, val, test, seed, difficulty, seconds)
     _may_write(root)
     with atomic(root) as tmp:
         _spread(partial(_film, tmp), list(takes.items()), workers, 14)
-        about = _about('corpus', seed, difficulty, _planted(takes), counts=dict(train=7*train, val=7*val, test=7*test), clips={k: _truth(t) for k, t in takes.items()})
+        counts, clips = dict(train=7*train, val=7*val, test=7*test), {k: _truth(t) for k, t in takes.items()}
+        about = _about('corpus', seed, difficulty, _planted(takes), counts=counts, clips=clips)
         (tmp/'made.json').write_text(json.dumps(about, indent=1))
     return root
 
@@ -281,7 +289,7 @@ def _kept(kind, make, settings):
     "The folder that `make(folder, **settings)` made, now or earlier"
     code = source_digest(*(import_module(f'emotiw.{m}') for m in ('drawn', 'voices', 'made')))
     root = home('made', f'{kind}-{digest(settings, code, versions("numpy", "opencv-python-headless", "av"))[:12]}')
-    return root if (root/'made.json').is_file() else make(root, **settings)
+    return root if (root/'made.json').is_file() else make(root=root, **settings)
 
 # %% ../nbs/03_made.ipynb #fd1b909f
 def made_corpus(
@@ -357,7 +365,8 @@ def _write_rafdb(root, casts, difficulty, workers):
     (root/'EmoLabel'/'list_patition_label.txt').write_text(''.join(lines))
 
 # %% ../nbs/03_made.ipynb #f18fa3cd
-_AFFECT = dict(Neutral=(0, 0), Happy=(.8, .4), Sad=(-.6, -.4), Surprise=(.2, .8), Fear=(-.5, .8), Disgust=(-.7, .4), Angry=(-.6, .7), Contempt=(-.5, .2))  # valence, arousal
+_AFFECT = dict(Neutral=(0, 0), Happy=(.8, .4), Sad=(-.6, -.4), Surprise=(.2, .8), Fear=(-.5, .8), Disgust=(-.7, .4), Angry=(-.6, .7),
+               Contempt=(-.5, .2))  # valence, arousal
 
 def _loose(box, size, rng):
     "A box in whole pixels, widened at random, inside a square picture"
@@ -404,7 +413,7 @@ def make_images(
 )->Path:                   # `root`
     "Make an image set of drawn people in the layout of `kind`"
     if kind not in STYLES: raise Problem(f"unknown image set {kind!r}; made can be {', '.join(STYLES)}")
-    if not (train >= 1 and test >= 0 and 0 <= difficulty <= 1 and seed >= 0): raise Problem(f'made {kind}: {train=}, {test=}, {seed=}, {difficulty=}; give train >= 1, others >= 0, difficulty in 0..1')
+    _sane(train=train, test=test, seed=seed, difficulty=difficulty)
     root, casts = Path(root), dict(train=_cast(kind, 'train', train, seed), test=_cast(kind, 'test', test, seed))
     _may_write(root)
     with atomic(root) as tmp:

@@ -7,7 +7,7 @@ __all__ = ['THREADS', 'LIBRARIES', 'code_digest', 'Run', 'plain', 'Outcome', 'Re
            'pooled', 'EndWithParent', 'local_cluster', 'connect']
 
 # %% ../nbs/09_runs.ipynb #f2aa5a19
-import ast, ctypes, dataclasses, functools, importlib, json, os, signal, sys, time
+import ast, ctypes, dataclasses, functools, importlib, json, logging, os, signal, sys, time
 from collections.abc import Callable
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -16,7 +16,7 @@ from pathlib import Path
 import dask, numpy as np, pandas as pd, torch
 from distributed import Client, LocalCluster, WorkerPlugin, wait
 from safetensors.torch import save_file
-from .core import atomic, commit, device, device_name, digest, home, reproducible, source_digest, versions
+from .core import Problem, atomic, commit, device, device_name, digest, home, reproducible, source_digest, versions
 from .train import precision
 
 # %% ../nbs/09_runs.ipynb #65821fe0
@@ -167,7 +167,9 @@ def perform(
         wait(futures)
         for f in futures:
             if f.status == 'error': raise f.exception()
-    return [_read(r) for r in runs]
+    results = [_read(r) for r in runs]
+    if None in results: raise Problem('the code, the data or the weights changed while runs were computed; start again')
+    return results
 
 # %% ../nbs/09_runs.ipynb #5c8e7554
 def stale(
@@ -214,6 +216,8 @@ def local_cluster(
     workers:int|None=None,  # Processes; default one a core, or two a GPU
 ):                          # Yields a dask client
     "A dask cluster on this machine for the block"
+    with atomic(home('dask')/'writable') as probe: probe.touch()   # tells now, in one line, if nothing can be kept
+    logging.getLogger('distributed').setLevel(logging.ERROR)
     n = workers or 2*torch.cuda.device_count() or os.cpu_count()
     with dask.config.set({'distributed.nanny.pre-spawn-environ': dask.config.get('distributed.nanny.pre-spawn-environ') | _MEMORY}), \
          LocalCluster(n_workers=n, threads_per_worker=1, dashboard_address=None, local_directory=str(home('dask'))) as cluster, Client(cluster) as client:

@@ -6,7 +6,7 @@
 __all__ = ['Schedule', 'Batches', 'Learner', 'Keeper', 'precision', 'fit', 'probabilities']
 
 # %% ../nbs/08_train.ipynb #31caad64
-import logging, math, warnings
+import logging, math, shutil, warnings
 from dataclasses import dataclass
 from pathlib import Path
 import lightning as L, numpy as np, pandas as pd, torch
@@ -143,6 +143,7 @@ def fit(
         _trainer(schedule, callbacks).fit(Learner(net, schedule, seed), train, held, **resume)
     net.load_state_dict(keeper.kept['weights'])
     net.cpu().eval()
+    if folder: shutil.rmtree(folder)
     history = pd.DataFrame(keeper.kept['rows'])
     history.attrs['best'] = keeper.kept['epoch']
     return history
