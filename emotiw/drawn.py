@@ -91,13 +91,13 @@ class Identity:
     lips: float      # Thickness of the lips
     age: float       # Folds and wrinkles at rest, 0..1
     stubble: float   # Shadow of a beard, 0..1
-    glasses: bool
+    glasses: bool    # Does the person wear any?
     cut: str         # Hair: one of `CUTS`
-    skin: tuple
-    hair: tuple
-    iris: tuple
-    lip: tuple
-    outfit: tuple
+    skin: tuple      # Colour of the skin
+    hair: tuple      # Of hair and brows
+    iris: tuple      # Of the eyes
+    lip: tuple       # Of the lips
+    outfit: tuple    # Of the clothes
 
 # %% ../nbs/02a_drawn.ipynb #151e4cda
 CUTS = 'short', 'side', 'fringe', 'long', 'curly', 'bun', 'thin'
@@ -773,11 +773,11 @@ class Style:
     turn: float          # Standard deviation of yaw and pitch, degrees
     tilt: float          # And of the roll
     hard: tuple          # Hardness of the light
-    warm: tuple
+    warm: tuple          # Warmth of the light
     blur: tuple          # Pixels
     noise: tuple         # Grey levels
     things: int          # Things in the room
-    grey: bool = False
+    grey: bool = False   # Without colour?
     over: int = 1        # Drawn this many times larger, then shrunk
 
 STYLES = dict(

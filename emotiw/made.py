@@ -62,9 +62,9 @@ FPS, SIZE = 25, (288, 360)  # frames a second; height and width, as in AFEW's sm
 @dataclass(frozen=True)
 class Take:
     "What happens in one clip; times in frames"
-    emotion: str
+    emotion: str       # One of `EMOTIONS`
     who: int           # Face and voice
-    difficulty: float
+    difficulty: float  # 0..1
     frames: int        # Length
     apex: tuple        # Onset, apex, offset, end of the expression
     gone: tuple = (0, 0)   # First and one past the last frame without a face
@@ -89,7 +89,7 @@ def _apex(n, rng):
 def plan(
     emotion:str,           # One of `EMOTIONS`
     who:int,               # Number of the person
-    difficulty:float=.5,
+    difficulty:float=.5,   # 0..1, as in `perform`
     seconds=(1.4, 2.4),    # Shortest and longest clip
     back:bool=False,       # Does the person show no face at all?
     silent:bool=False,     # Is there no sound?
@@ -214,10 +214,10 @@ def _part(part, count, seed, difficulty, seconds):
 # %% ../nbs/03_made.ipynb #9fc81acf
 def roster(
     train:int=24,          # Clips an emotion
-    val:int=12,
+    val:int=12,            # Likewise, to report
     test:int=0,            # Clips an emotion, unlabelled
-    seed:int=0,
-    difficulty:float=.5,
+    seed:int=0,            # Another seed, other people
+    difficulty:float=.5,   # 0..1, as in `perform`
     seconds=(1.4, 2.4),    # Shortest and longest clip
 )->dict[str, Take]:        # Path below the root -> take
     "Every clip of a made corpus"
@@ -266,7 +266,7 @@ def _film(root, job): write_take(job[1], root/job[0])
 def make_corpus(
     root:Path,             # The folder to make; it may be there if it is empty or was made here
     train:int=24,          # Clips an emotion
-    val:int=12,
+    val:int=12,            # Likewise, to report
     test:int=0,            # Clips an emotion, flat and unlabelled
     seed:int=0,            # Another seed, other people
     difficulty:float=.5,   # 0..1: how alike the look-alikes are, noise, pose, light, covers
@@ -294,10 +294,10 @@ def _kept(kind, make, settings):
 # %% ../nbs/03_made.ipynb #fd1b909f
 def made_corpus(
     train:int=24,          # Clips an emotion
-    val:int=12,
-    test:int=0,
-    seed:int=0,
-    difficulty:float=.5,
+    val:int=12,            # Likewise, to report
+    test:int=0,            # Likewise, unlabelled
+    seed:int=0,            # Another seed, other people
+    difficulty:float=.5,   # 0..1, as in `perform`
     seconds=(1.4, 2.4),    # Shortest and longest clip
 )->Path:
     "The made corpus of these settings, made once and kept"
@@ -340,7 +340,7 @@ def _fer2013_row(difficulty, job):
 # %% ../nbs/03_made.ipynb #d4c81230
 def _write_fer2013(root, casts, difficulty, workers):
     "fer2013.csv and fer2013new.csv"
-    rows = _spread(partial(_fer2013_row, difficulty), casts['train'] + casts['test'], workers, 800)
+    rows = _spread(partial(_fer2013_row, difficulty), casts['train'] + casts['test'], workers, 500)
     usage = ['Training']*len(casts['train']) + [('PublicTest', 'PrivateTest')[i % 2] for i in range(len(casts['test']))]
     pd.DataFrame(dict(emotion=[r[0] for r in rows], pixels=[r[1] for r in rows], Usage=usage)).to_csv(root/'fer2013.csv', index=False)
     votes = pd.DataFrame([r[2] for r in rows], columns=list(VOTES))
@@ -360,7 +360,7 @@ def _write_rafdb(root, casts, difficulty, workers):
     "The list and the aligned faces"
     for folder in 'EmoLabel', 'Image/aligned': (root/folder).mkdir(parents=True)
     named = [(f'{part}_{i:05}', job) for part, cast in casts.items() for i, job in enumerate(cast, 1)]
-    _spread(partial(_rafdb_file, root, difficulty), named, workers, 800)
+    _spread(partial(_rafdb_file, root, difficulty), named, workers, 500)
     lines = [f'{name}.jpg {_CODES["rafdb"].index(shown)}\n' for name, (_, shown) in named]
     (root/'EmoLabel'/'list_patition_label.txt').write_text(''.join(lines))
 
@@ -394,7 +394,7 @@ def _write_affectnet(root, casts, difficulty, workers):
     for part, cast in casts.items():
         jobs = [(f'{1 + i//1000 + 500*(part != "train")}/{digest(who)}.jpg', (who, e)) for i, (who, e) in enumerate(cast)]
         for folder in {f.split('/')[0] for f, _ in jobs}: (root/'Manually_Annotated_Images'/folder).mkdir(parents=True)
-        rows = _spread(partial(_affectnet_row, root, difficulty), jobs, workers, 800)
+        rows = _spread(partial(_affectnet_row, root, difficulty), jobs, workers, 500)
         lists = root/'Manually_Annotated_file_lists'
         lists.mkdir(exist_ok=True)
         pd.DataFrame(rows, columns=_COLUMNS).to_csv(lists/f'{dict(train="training").get(part, "validation")}.csv', index=False)
@@ -427,8 +427,8 @@ def made_images(
     kind:str,              # 'fer2013' (with FER+), 'rafdb' or 'affectnet'
     train:int=3000,        # Pictures to train on
     test:int=400,          # Pictures to report
-    seed:int=0,
-    difficulty:float=.3,
+    seed:int=0,            # Another seed, other people
+    difficulty:float=.3,   # As in `perform`
 )->Path:
     "The made image set of these settings, made once and kept"
     return _kept(kind, partial(make_images, kind), dict(train=train, test=test, seed=seed, difficulty=difficulty))

@@ -52,7 +52,7 @@ def row(
     text, sd = k_of_n([(r.emotion == r.predicted).mean() for r in runs], n)
     low, high = wilson(ours*n, n)
     groups, clean = _known(runs[0].group), right[~right.index.isin(leaked)]
-    cells = dict(published=published, ours=100*ours, k_of_n=text, low=100*low, high=100*high, sd=100*sd, clips=ours*n - published*n/100,
+    cells = dict(n=n, published=published, ours=100*ours, k_of_n=text, low=100*low, high=100*high, sd=100*sd, clips=ours*n - published*n/100,
         verdict=verdict(ours, (low, high), published/100, published_n, same_part), uar=100*np.mean([uar(r.emotion, r.predicted, [e for e in EMOTIONS if e in set(r.emotion)]) for r in runs]))
     if groups is not None: cells |= dict(zip(('group_low', 'group_high'), (100*e for e in group_bootstrap(right, groups))))
     if leaked: cells |= dict(without_leaks=100*clean.mean(), clean_n=len(clean))
@@ -226,9 +226,9 @@ def plan(
     "Check what a user asks for"
     sources = [table_notebook(n) for n in only] if only else list(notebooks().values())
     asked = {k: v for k, v in asked.items() if v is not None}
+    if asked['images'] != 'made': open_images(asked['images'])
     corpus = open_corpus(asked['corpus'], asked['scale'])
     parts(corpus, asked['folds'])
-    if asked['images'] != 'made': open_images(asked['images'])
     return Plan(sources, corpus, asked, Path(reports)/corpus.name)
 
 # %% ../nbs/31_report.ipynb #0dbd21f6
