@@ -7,7 +7,7 @@ __all__ = ['answers', 'row', 'shown', 'contrast', 'about', 'standing', 'save', '
            'index', 'Plan', 'plan', 'rebuild']
 
 # %% ../nbs/31_report.ipynb #feba7269
-import html, re
+import html, re, shutil
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -237,6 +237,7 @@ def rebuild(
     cluster:str|None,      # Address of a dask scheduler
 )->list[Path]:             # The pages written, the index last
     "Run the tables of `plan` and write their pages"
+    for left in plan.folder.glob('.partial-*'): shutil.rmtree(left)   # by a rebuild that was killed
     here = {k: str(Path(plan.asked[k]).expanduser().resolve()) for k in ('corpus', 'images') if plan.asked[k] != 'made'}
     def one(source):
         target = plan.folder/f'{source.stem.partition("_")[2]}.ipynb'
