@@ -239,8 +239,9 @@ def rebuild(
     "Run the tables of `plan` and write their pages"
     for left in plan.folder.glob('.partial-*'): shutil.rmtree(left)   # by a rebuild that was killed
     here = {k: str(Path(plan.asked[k]).expanduser().resolve()) for k in ('corpus', 'images') if plan.asked[k] != 'made'}
+    told = plan.asked | {k: '/'.join(Path(v).parts[-2:]) for k, v in here.items()}   # where a corpus lies is its holder's business
     def one(source):
         target = plan.folder/f'{source.stem.partition("_")[2]}.ipynb'
-        execute(source, target, plan.asked, **here, cluster=cluster, out=str(plan.folder.resolve()))
+        execute(source, target, told, **here, cluster=cluster, out=str(plan.folder.resolve()))
         return page(target)
     return [one(s) for s in plan.sources] + [index(plan.folder, repr(plan.corpus))]
