@@ -8,6 +8,7 @@ __all__ = ['Backbone', 'AlexNet', 'vectors', 'stack', 'column_time', 'DlibFace',
 
 # %% ../nbs/10_backbones.ipynb #05e51243
 import hashlib, json, re, tomllib
+from collections import OrderedDict
 from dataclasses import dataclass, fields
 from functools import lru_cache
 from http.client import HTTPException
@@ -74,6 +75,29 @@ def _resnet18(size=224):
     net.fc = nn.Identity()
     return Backbone('resnet18', net, 512, size, **_IMAGENET)
 
+# %% ../nbs/10_backbones.ipynb #ff5ef923
+def _he(layer):
+    "He's initialisation for a convolution or a linear layer"
+    if isinstance(layer, (nn.Conv2d, nn.Linear)): nn.init.kaiming_normal_(layer.weight, nonlinearity='relu'); nn.init.zeros_(layer.bias)
+
+# %% ../nbs/10_backbones.ipynb #bcba60f3
+def _vgg16():
+    "VGG-16 up to fc7, layers by their Caffe names"
+    layers, n_in = {}, 3
+    for block, (width, depth) in enumerate([(64, 2), (128, 2), (256, 3), (512, 3), (512, 3)], 1):
+        for i in range(1, depth + 1):
+            layers |= {f'conv{block}_{i}': nn.Conv2d(n_in, width, 3, padding=1), f'relu{block}_{i}': nn.ReLU(inplace=True)}
+            n_in = width
+        layers[f'pool{block}'] = nn.MaxPool2d(2)
+    layers |= dict(pool=nn.AdaptiveAvgPool2d(7), flat=nn.Flatten())
+    for name, n_in in [('fc6', 512*7*7), ('fc7', 4096)]: layers |= {name: nn.Linear(n_in, 4096), f'{name}_relu': nn.ReLU(inplace=True), f'{name}_drop': nn.Dropout(.5)}
+    return nn.Sequential(OrderedDict(layers))
+
+def _vggface(size=224):
+    net = _vgg16().apply(_he)
+    with torch.no_grad(): net.conv1_1.weight /= 64
+    return Backbone('vggface', net, 4096, size, mean=(.5066, .4108, .3670), std=[1/255]*3)   # 129.186, 104.762, 93.594 of 255
+
 # %% ../nbs/10_backbones.ipynb #303b924d
 class _Unit(nn.Module):
     "Improved residual unit: `n_in` to `n_out` channels, the map divided by `stride`"
@@ -121,10 +145,6 @@ class AlexNet(Backbone):
         return self.net.features(_sound(x))
 
 # %% ../nbs/10_backbones.ipynb #c20a62ef
-def _he(layer):
-    "He's initialisation for a convolution"
-    if isinstance(layer, nn.Conv2d): nn.init.kaiming_normal_(layer.weight, nonlinearity='relu'); nn.init.zeros_(layer.bias)
-
 def _sound(x):
     "Spectrograms as three channels of 200 rows: one channel is repeated, other heights (log-Mel's 40) are stretched"
     if x.ndim != 4 or x.shape[1] not in (1, 3) or x.shape[-1] < 63:
@@ -389,11 +409,11 @@ class Classifier(nn.Module):
         return self.head(self.dropout(self.backbone(x)))
 
 # %% ../nbs/10_backbones.ipynb #19f3b67a
-_NETWORKS = dict(resnet18=_resnet18, ir50=_ir50, alexnet=AlexNet, dlib=DlibFace)
-_LEAST = dict(resnet18=32, ir50=16, alexnet=63)
+_NETWORKS = dict(vggface=_vggface, resnet18=_resnet18, ir50=_ir50, alexnet=AlexNet, dlib=DlibFace)
+_LEAST = dict(vggface=32, resnet18=32, ir50=16, alexnet=63)
 
 def backbone(
-    name:str,       # 'resnet18', 'ir50', 'alexnet' or 'dlib'
+    name:str,       # 'vggface', 'resnet18', 'ir50', 'alexnet' or 'dlib'
     weights=None,   # A name of the registry or a file; None starts from random
     size:int=None,  # Side of the input, px; by default 224 (ir50: 112, dlib: 150)
     **options,      # Of one network; ir50: `head`, 112 or 224, the input that its head is made for

@@ -14,7 +14,7 @@ from .made import made_corpus, made_images
 
 # %% ../nbs/03b_data.ipynb #8aacb841
 MADE = dict(tiny=(3, 1), quick=(16, 12), paper=(24, 12))              # clips an emotion to train on and to report
-MADE_PICTURES = dict(tiny=(56, 16), quick=(3000, 300), paper=(10_000, 1000))   # pictures to train on and to report
+MADE_PICTURES = dict(tiny=(56, 16), quick=(1600, 300), paper=(10_000, 1000))   # pictures to train on and to report
 
 # %% ../nbs/03b_data.ipynb #ed04dcc9
 def open_corpus(
@@ -31,7 +31,7 @@ def open_images(
     kind:str='affectnet',    # Which set is made: 'fer2013', 'rafdb' or 'affectnet'
 )->ImageSet:
     "The image set that a user calls `where`"
-    return read_images(made_images(kind, *_size(MADE_PICTURES, scale)) if where == 'made' else Path(where))
+    return read_images(made_images(kind, *_size(MADE_PICTURES, scale), difficulty=.1) if where == 'made' else Path(where))
 
 # %% ../nbs/03b_data.ipynb #755047d3
 def _size(sizes, scale):

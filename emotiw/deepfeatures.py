@@ -73,7 +73,7 @@ class SoundFeatures(Extractor):
 def warp(
     x:Tensor,            # Pictures `(n, 3, h, w)`
     turn:float=.25,      # Largest rotation, rad
-    scale:float=.12,     # Largest change of size, share
+    scale:float=.2,      # Largest change of size, share
     shift:float=.1,      # Largest move, share of the width
 )->Tensor:               # The same shape
     "Mirror, rotate, scale and move each picture at random; the border is repeated"
@@ -86,7 +86,7 @@ def warp(
 # %% ../nbs/10a_deepfeatures.ipynb #05f8c7f7
 def light(
     x:Tensor,            # Pictures `(n, 3, h, w)`
-    by:float=.2,         # Largest change of contrast, share, and of brightness, standard deviations
+    by:float=.3,         # Largest change of contrast, share, and of brightness, standard deviations
 )->Tensor:
     "Change contrast and brightness of each picture at random"
     c, b = ((2*torch.rand(len(x), 1, 1, 1) - 1).to(x.device)*by for _ in range(2))
@@ -117,15 +117,21 @@ class ImageTuning:
     weights: str|None = None    # Where it starts: a name of the registry or a path; None for random
     extend: float = 0.          # How much a set's own boxes are widened
     dropout: float = .2         # Before the classifier
+    balanced: bool = False      # Draw each emotion equally often
+    votes: bool = True          # Where a set has votes: their shares as target, not the label
 
 # %% ../nbs/10a_deepfeatures.ipynb #4d6de15a
+def _labels(images, rows):
+    "Indices of the labels of `rows` in `images.emotions`"
+    return torch.tensor([images.emotions.index(e) for e in rows.emotion])
+
 def targets(
     images:ImageSet,
     rows:pd.DataFrame,   # Rows of `images.images`
+    shares:bool=True,    # Of the votes, where there are some
 )->Tensor:               # `(n, classes)`: shares of the votes, or 1 for the label
     "What a network should say of `rows`, over `images.emotions`"
-    y = torch.eye(len(images.emotions))[[images.emotions.index(e) for e in rows.emotion]]
-    if images.votes is None: return y
+    if images.votes is None or not shares: return torch.eye(len(images.emotions))[_labels(images, rows)]
     votes = torch.tensor(images.votes.rename(columns=VOTES).loc[rows.index, list(images.emotions)].to_numpy(), dtype=torch.float32)
     votes = torch.where(votes > 1, votes, 0.)
     return votes/votes.sum(1, keepdim=True)
@@ -139,22 +145,28 @@ def _drawn(rows, config, seed):
     return rows[~held], rows[held]
 
 # %% ../nbs/10a_deepfeatures.ipynb #ff0a19d0
+def _pictures(config, images, rows, seed=None):
+    "Batches of `rows`; with a seed, to train on"
+    y = _labels(images, rows)
+    drawn = dict(seed=seed, weights=1/y.bincount()[y] if config.balanced else None) if seed is not None else {}
+    return Batches((torch.from_numpy(images.load_all(config.size, rows, config.extend)),), targets(images, rows, config.votes), config.schedule.batch, **drawn)
+
+# %% ../nbs/10a_deepfeatures.ipynb #bed6bab7
 def tune_on_images(
     config:ImageTuning,
     images:ImageSet,
     fold=None,            # Not used: an image set has its own parts
     seed:int=0,
-)->Outcome:               # Weights of the backbone; facts: k, n and interval on the set's other part
+)->Outcome:               # Probabilities of the set's other part; weights of the backbone; facts: k and n on that part, what was trained on
     "Tune a face network on `images`"
     parts = {s: rows for s, rows in images.images.groupby('split')}
     other = parts.get('val', parts.get('test'))
     train, held = _drawn(parts['train'], config, seed)
-    batches = lambda rows, **kw: Batches((torch.from_numpy(images.load_all(config.size, rows, config.extend)),), targets(images, rows), config.schedule.batch, **kw)
     classifier = Classifier(backbone(config.network, weights=config.weights, size=config.size), len(images.emotions), config.dropout)
     net = Augmented(classifier)
     kept = home('checkpoints', Run(tune_on_images, config, images, fold, seed).key)   # hours at paper scale: go on where it was killed
-    history = fit(net, batches(train, seed=seed), batches(held), config.schedule, seed, kept)
-    p = probabilities(net, batches(other))
-    k = int((p.argmax(1) == [images.emotions.index(e) for e in other.emotion]).sum())
+    history = fit(net, _pictures(config, images, train, seed), _pictures(config, images, held), config.schedule, seed, kept)
+    p = probabilities(net, _pictures(config, images, other))
+    k = int((p.argmax(1) == _labels(images, other).numpy()).sum())
     facts = dict(k=k, n=len(other), train=len(train), held=len(held), set=images.name, part=other.split.iloc[0], start=classifier.initialisation)
-    return Outcome(history=history, weights=classifier.to(memory_format=torch.contiguous_format).backbone.net.state_dict(), facts=facts)
+    return Outcome(pd.DataFrame(p, other.image, images.emotions), history, classifier.to(memory_format=torch.contiguous_format).backbone.net.state_dict(), facts)

@@ -132,7 +132,7 @@ def extract(
 # %% ../nbs/07_features.ipynb #47e595c6
 def _entries(extractor, days):
     "Cache files of `extractor` (all if None) not read or written for `days`, with their stat"
-    for p in home('features').glob(f"{extractor or '*'}/*/*.safetensors"):
+    for p in home('features').glob(f"{extractor or '*'}/*/[!.]*"):
         s = p.stat()
         if time.time() - max(s.st_mtime, s.st_atime) >= days*86400: yield p, s
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Callable
 import cv2, numpy as np, pandas as pd
 from fastcore.basics import patch
-from .core import EMOTIONS8, Note, Problem, digest, file_digest
+from .core import EMOTIONS8, Note, Problem, atomic, digest, file_digest, home
 from .corpus import Layout, counts, few, markdown, read_table, unrecognised
 
 # %% ../nbs/02c_images.ipynb #0e7dc54c
@@ -119,16 +119,23 @@ def load_all(self:ImageSet,
     size:int,                  # Height and width of every picture, pixels
     rows:pd.DataFrame|None=None, # Rows of `images`; all by default
     extend:float=0.,           # Boxes are widened by this share of their size
-    gb:float=4.,               # Refuse an array larger than this, 10^9 bytes
+    gb:float=4.,               # A larger array, 10^9 bytes, lies on disk
 )->np.ndarray:                 # (n, size, size, 3) uint8 RGB
     "The pictures of `rows` as one array"
     rows = self.images if rows is None else rows
-    need = 3 * size**2 * len(rows) / 1e9
-    if need > gb: raise Problem(f'{self.name}: {len(rows)} pictures of {size} px take {need:.1f} GB, more than {gb:g}; ask for fewer or smaller ones')
-    out = np.empty((len(rows), size, size, 3), np.uint8)
-    with _cropped(self, extend) as read:
-        for i, row in enumerate(rows.to_dict('records')): out[i] = cv2.resize(read(row), (size, size), interpolation=cv2.INTER_AREA)
-    return out
+    shape = len(rows), size, size, 3
+    if np.prod(shape)/1e9 <= gb: return _filled(np.empty(shape, np.uint8), self, rows, extend)
+    place = home('features', 'Pictures', self.fingerprint[:2], digest(self.fingerprint, list(rows.image), size, extend) + '.npy')
+    if not place.exists():
+        with atomic(place) as tmp: _filled(np.lib.format.open_memmap(tmp, 'w+', np.uint8, shape), self, rows, extend).flush()
+    return np.load(place, mmap_mode='c')
+
+# %% ../nbs/02c_images.ipynb #9555d5c4
+def _filled(array, images, rows, extend):
+    "`array` with the pictures of `rows` in it"
+    with _cropped(images, extend) as read:
+        for i, row in enumerate(rows.to_dict('records')): array[i] = cv2.resize(read(row), array.shape[1:3], interpolation=cv2.INTER_AREA)
+    return array
 
 # %% ../nbs/02c_images.ipynb #c79eb72a
 def _image_set(name, root, rows, source, lists, notes=(), votes=None):

@@ -6,14 +6,14 @@
 __all__ = ['Schedule', 'Batches', 'Learner', 'Keeper', 'precision', 'fit', 'probabilities']
 
 # %% ../nbs/08_train.ipynb #31caad64
-import logging, math, shutil, warnings
+import copy, logging, math, shutil, warnings
 from dataclasses import dataclass
 from pathlib import Path
 import lightning as L, numpy as np, pandas as pd, torch
 from lightning.pytorch.callbacks import Callback, EarlyStopping, ModelCheckpoint
 from torch import Tensor, nn
 import torch.nn.functional as F
-from .core import device, reproducible
+from .core import Problem, device, reproducible
 
 # %% ../nbs/08_train.ipynb #8cb10949
 @dataclass(frozen=True)
@@ -30,8 +30,8 @@ class Schedule:
 
     def optimizer(self, parameters):
         "torch's optimiser over `parameters`"
-        if self.optimiser == 'sgd': return torch.optim.SGD(parameters, self.lr, momentum=.9, nesterov=True, weight_decay=self.weight_decay)
-        return torch.optim.AdamW(parameters, self.lr, weight_decay=self.weight_decay)
+        if self.optimiser == 'sgd': return torch.optim.SGD(parameters, self.lr, momentum=.9, nesterov=True, weight_decay=self.weight_decay, fused=True)
+        return torch.optim.AdamW(parameters, self.lr, weight_decay=self.weight_decay, fused=True)
 
     def factor(self, step, steps):
         "Share of `lr` used at `step` of `steps`"
@@ -47,16 +47,22 @@ class Batches:
         batch:int=32,      # Examples a batch
         seed:int|None=None,# Of the order; None keeps the order
         change=None,       # `change(inputs, generator) -> inputs`
+        weights:Tensor|None=None, # How often each example is drawn, `(n,)`; None: each once a pass
     ):
-        self.inputs, self.targets, self.batch, self.seed, self.change = inputs, targets, batch, seed, change
+        self.inputs, self.targets, self.batch, self.seed, self.change, self.weights = inputs, targets, batch, seed, change, weights
         self.epoch = 0   # set by the trainer
 
     def __len__(self): return -(-len(self.targets)//self.batch)
 
+    def order(self, rng):
+        "The examples of one pass"
+        n = len(self.targets)
+        if self.weights is not None: return torch.multinomial(self.weights, n, replacement=True, generator=rng)
+        return torch.arange(n) if self.seed is None else torch.randperm(n, generator=rng)
+
     def __iter__(self):
         rng = torch.Generator().manual_seed((self.seed or 0)*100_003 + self.epoch)
-        order = torch.arange(len(self.targets)) if self.seed is None else torch.randperm(len(self.targets), generator=rng)
-        for rows in order.split(self.batch):
+        for rows in self.order(rng).tensor_split(len(self)):   # of nearly equal size: no batch of one, which batch normalisation refuses
             x = tuple(i[rows] for i in self.inputs)
             yield (self.change(x, rng) if self.change else x), self.targets[rows]
 
@@ -112,10 +118,10 @@ class Keeper(Callback):
         self.kept |= dict(epoch=trainer.current_epoch, weights={k: v.detach().clone() for k, v in learner.net.state_dict().items()})
 
 # %% ../nbs/08_train.ipynb #f37bb630
-def _trainer(schedule, callbacks):
+def _trainer(schedule, callbacks, parts):
     "Lightning's trainer as every run here uses it: silent, one device, bf16 on a GPU"
     logging.getLogger('lightning.pytorch').setLevel(logging.ERROR)
-    return L.Trainer(max_epochs=schedule.epochs, callbacks=callbacks, accelerator='gpu' if device() == 'cuda' else 'cpu', devices=1, logger=False,
+    return L.Trainer(max_epochs=schedule.epochs, callbacks=callbacks, accelerator='gpu' if device() == 'cuda' else 'cpu', devices=1, logger=False, accumulate_grad_batches=parts,
         precision=precision(), enable_progress_bar=False, enable_model_summary=False, num_sanity_val_steps=0, enable_checkpointing=any(isinstance(c, ModelCheckpoint) for c in callbacks))
 
 # %% ../nbs/08_train.ipynb #9e026dab
@@ -124,15 +130,8 @@ def precision()->str:
     return 'bf16-mixed' if device() == 'cuda' else '32-true'
 
 # %% ../nbs/08_train.ipynb #412fb7a6
-def fit(
-    net:nn.Module,            # Trained in place
-    train:Batches,            # Shuffled batches
-    held:Batches|None,        # The slice that early stopping watches; None trains to the end
-    schedule:Schedule,
-    seed:int=0,               # Of dropout; initialisation and order have the caller's
-    folder:Path|None=None,    # Where a long training keeps its checkpoint
-)->pd.DataFrame:              # One row an epoch: loss, held_loss, held_accuracy; `.attrs['best']` is the epoch kept
-    "Train `net`, keep the weights with the lowest held loss"
+def _fit(net, train, held, schedule, seed, folder, parts):
+    "`fit` with `parts` batches to a step"
     keeper = Keeper()
     callbacks = [keeper] + ([EarlyStopping('held_loss', patience=schedule.patience)] if held else [])
     if folder: callbacks.append(ModelCheckpoint(folder, filename='last', enable_version_counter=False))
@@ -140,13 +139,34 @@ def fit(
     resume = dict(ckpt_path=last, weights_only=True) if last and last.exists() else {}
     with warnings.catch_warnings(), reproducible(seed, torch.get_num_threads()):
         warnings.simplefilter('ignore')
-        _trainer(schedule, callbacks).fit(Learner(net, schedule, seed), train, held, **resume)
+        _trainer(schedule, callbacks, parts).fit(Learner(net, schedule, seed), train, held, **resume)
     net.load_state_dict(keeper.kept['weights'])
     net.cpu().eval()
     if folder: shutil.rmtree(folder)
     history = pd.DataFrame(keeper.kept['rows'])
     history.attrs['best'] = keeper.kept['epoch']
     return history
+
+# %% ../nbs/08_train.ipynb #03abbc17
+def fit(
+    net:nn.Module,            # Trained in place
+    train:Batches,            # Shuffled batches
+    held:Batches|None,        # The slice that early stopping watches; None trains to the end
+    schedule:Schedule,
+    seed:int=0,               # Of dropout; initialisation and order have the caller's
+    folder:Path|None=None,    # Where a long training keeps its checkpoint
+)->pd.DataFrame:              # One row an epoch: loss, held_loss, held_accuracy, batch; `.attrs['best']` is the epoch kept
+    "Train `net`, keep the weights with the lowest held loss"
+    start, batch = copy.deepcopy(net.state_dict()), train.batch
+    while True:
+        try: return _fit(net, train, held, schedule, seed, folder, parts=-(-batch//train.batch)).assign(batch=train.batch)
+        except torch.OutOfMemoryError:
+            if train.batch == 1: raise Problem('out of GPU memory with a single example; choose a smaller network or input') from None
+        train = copy.copy(train)
+        train.batch = -(-train.batch//2)
+        logging.getLogger('emotiw').warning(f'out of GPU memory: batches of {train.batch} now, {-(-batch//train.batch)} to a step')
+        net.load_state_dict(start)
+        if torch.cuda.is_available(): torch.cuda.empty_cache()
 
 # %% ../nbs/08_train.ipynb #6c7ed8f5
 @torch.inference_mode()

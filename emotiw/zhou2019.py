@@ -317,7 +317,7 @@ class Scale:
 SCALES = dict(
     tiny=Scale(FaceCrops(2, size=48), ImageTuning('resnet18', 32, Schedule(1, 20)), Voices(28), SoundTuning(Sound(), Schedule(1, 14), 64), SoundTuning(Sound(), Schedule(1, 7), 64),
                Schedule(2, 16), m=8, k=2, o=16, dropout=.1, seeds=1),
-    quick=Scale(FaceCrops(8, size=64), ImageTuning('resnet18', 48, Schedule(3, 32, 2e-3)), Voices(1050), SoundTuning(Sound(), Schedule(3, 16, 5e-4), 128),
+    quick=Scale(FaceCrops(8, size=64), ImageTuning('resnet18', 48, Schedule(4, 32, 2e-3)), Voices(1050), SoundTuning(Sound(), Schedule(3, 16, 5e-4), 128),
                 SoundTuning(Sound(), Schedule(4, 16, 1e-4), 128), Schedule(40, 32, 3e-3, patience=10), m=64, k=5, o=128, dropout=.3, seeds=3),
     paper=Scale(FaceCrops(None, size=224), ImageTuning('ir50', 224, Schedule(20, 64, 1e-3)), Voices(14_000), SoundTuning(Sound(), Schedule(10, 32, 5e-4), 200),
                 SoundTuning(Sound(), Schedule(60, 32, 1e-4), 300), Schedule(100, 48, 1e-3, patience=15), m=256, k=5, o=1000, dropout=.1, seeds=5))
