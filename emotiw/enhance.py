@@ -144,6 +144,7 @@ class Enhanced(Extractor):
 
     def __call__(self, path):
         parts = [cached(s, path) for s in self._sources()]
-        if any(not np.array_equal(p['times'], parts[0]['times']) for p in parts): raise Problem(f'{path}: {self.how} joins different frames: give both networks the same faces')
+        if any(not np.array_equal(p['times'], parts[0]['times']) for p in parts):
+            raise Problem(f'{path}: {self.how} joins different frames: give both networks the same faces')
         notes = dict.fromkeys(n for p in parts for n in p.notes)   # the two say the same of one clip: once is enough
         return Feature(dict(f=_RECIPES[self.how][1](*parts), found=parts[0]['found'], times=parts[0]['times']), tuple(notes))
