@@ -7,7 +7,7 @@ __all__ = ['EMOTIONS', 'EMOTIONS8', 'Problem', 'emotion', 'home', 'atomic', 'dig
            'commit', 'reproducible', 'device', 'device_name', 'Note', 'ledger']
 
 # %% ../nbs/00_core.ipynb #45da16b1
-import dataclasses, errno, functools, hashlib, inspect, json, os, random, shutil, subprocess, tempfile
+import ast, dataclasses, errno, functools, hashlib, inspect, json, os, random, shutil, subprocess, tempfile, textwrap
 from contextlib import contextmanager
 from importlib import metadata
 from pathlib import Path
@@ -109,12 +109,21 @@ def _file_digest(path, size, mtime):
     with open(path, 'rb') as f: return hashlib.file_digest(f, lambda: hashlib.blake2b(digest_size=16)).hexdigest()
 
 # %% ../nbs/00_core.ipynb #ccaec1db
+def _unsaid(
+    source:str,
+)->str:  # Formatted anew
+    "`source` without its comments and docstrings"
+    tree = ast.parse(textwrap.dedent(source))
+    for node in ast.walk(tree):
+        if isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef)) and ast.get_docstring(node) is not None: del node.body[0]
+    return ast.unparse(tree)
+
+# %% ../nbs/00_core.ipynb #c8c206dd
 @functools.cache
 def _source(thing):
     "Digest of the source that stands for `thing`: its module's; where it was typed into a notebook, its own (a class': that of `__call__`)"
     file = getattr(inspect.getmodule(thing), '__file__', None)
-    text = Path(file).read_text() if file else inspect.getsource(thing.__call__ if inspect.isclass(thing) else thing)
-    return digest([l for l in text.splitlines() if not l.startswith('# %%')])   # which cell a line came from does not matter
+    return digest(_unsaid(Path(file).read_text() if file else inspect.getsource(thing.__call__ if inspect.isclass(thing) else thing)))
 
 # %% ../nbs/00_core.ipynb #e999999d
 def source_digest(

@@ -48,7 +48,7 @@ def open_image_sets(
 
 # %% ../nbs/03b_data.ipynb #efb3ae67
 def preferred(
-    sets:dict[str, ImageSet],
+    sets:dict[str, ImageSet],  # As `open_image_sets` gives them
 )->ImageSet:
     "The set on which the face network of a table is tuned: AffectNet, as in zhou2019, or the first at hand"
     return sets.get('affectnet') or next(iter(sets.values()))

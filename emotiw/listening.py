@@ -25,7 +25,7 @@ from .voices import Voice, utter
 def fold_rows(
     corpus:Corpus,
     fold:Fold,
-    seed:int,
+    seed:int,                   # Of the run; draws what is held out
     held_groups:int|None=None,  # Groups in the early-stopping slice; None: a share of the training part; 0: no slice
 )->tuple:  # Classes in the order of `EMOTIONS`; rows trained on, held out, reported
     "What a training on `fold` sees"

@@ -7,7 +7,7 @@ __all__ = ['accuracy', 'recalls', 'uar', 'confusion', 'wilson', 'k_of_n', 'right
            'group_bootstrap', 'non_inferior', 'detectable', 'verdict', 'interval_plot']
 
 # %% ../nbs/01_metrics.ipynb #9b726813
-import math
+import math, textwrap
 import matplotlib.pyplot as plt, numpy as np, pandas as pd
 from scipy.stats import binomtest, norm
 from .core import EMOTIONS, Problem
@@ -241,11 +241,11 @@ def interval_plot(
 ):                       # The axes
     "Published and our accuracies with Wilson 95 % intervals, row by row"
     with house_style():
-        ax = ax or plt.subplots(figsize=(4.6, .8 + .38 * len(table)))[1]
+        ax = ax or plt.subplots(figsize=(5.2, .8 + .38 * len(table)))[1]
         for kind, n, lift in ('published', 'published_n', -.15), ('ours', 'n', .15):
             rows = table.reset_index(drop=True)[[kind, n]].astype(float).dropna()
             ends = np.array([wilson(*r) for r in zip(rows[kind] * rows[n], rows[n])]).reshape(-1, 2).T
             ax.errorbar(100 * rows[kind], rows.index + lift, xerr=100 * np.abs(ends - rows[kind].values), fmt='o', ms=4, color=INK[kind], label=kind)
-        ax.set(xlabel='accuracy, %', yticks=range(len(table)), yticklabels=table.index, ylim=(len(table) - .5, -.5))
+        ax.set(xlabel='accuracy, %', yticks=range(len(table)), yticklabels=[textwrap.fill(str(i), 36) for i in table.index], ylim=(len(table) - .5, -.5))
         ax.legend(loc='lower left', bbox_to_anchor=(0, 1), ncols=2)
     return ax

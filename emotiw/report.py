@@ -40,7 +40,7 @@ def _known(groups):
 # %% ../nbs/31_report.ipynb #62f0e8ae
 def row(
     results:list[Result]|dict, # As in `answers`
-    data:Corpus|ImageSet,
+    data:Corpus|ImageSet,      # What was answered
     published:float=np.nan,    # Per cent
     published_n:int=383,       # Clips or pictures it was measured on
     same_part:bool=False,      # Same corpus and part as the published number?

@@ -262,7 +262,10 @@ class Bench:
         "Clip id -> file"
         return dict(zip(self.corpus.clips['clip'], self.corpus.clips.path))
 
-    def each(self): return [(f, s) for f in self.folds for s in self.seeds]
+    @property
+    def each(self):
+        "Every fold with every seed"
+        return [(f, s) for f in self.folds for s in self.seeds]
 
 # %% ../nbs/22_zhou2019.ipynb #00631a92
 def open_bench(
@@ -302,7 +305,7 @@ def listen(
     sound, own = replace(bench.scale.sound.sound, kind=kind), bench.scale.sound
     config = replace(own, sound=sound, weights=heard.weights, schedule=schedule or own.schedule, held_groups=bench.held_groups if held_groups is None else held_groups)
     extract(sound, bench.paths, bench.client)
-    return Hearing(heard, perform([Run(tune_on_sound, config, bench.corpus, f, s) for f, s in bench.each()], bench.client, 'sound'))
+    return Hearing(heard, perform([Run(tune_on_sound, config, bench.corpus, f, s) for f, s in bench.each], bench.client, 'sound'))
 
 # %% ../nbs/22_zhou2019.ipynb #85ef397f
 def runs(
@@ -315,7 +318,7 @@ def runs(
     "The runs of one row of a table"
     s, own = bench.scale, dict(held_groups=bench.held_groups)
     config = lambda f, seed: Cell(system, frames, sound[f, seed], **{**dict(schedule=s.schedule, m=s.m, k=s.k, o=s.o, dropout=s.dropout), **own, **changes})
-    return [Run(cell, config(f, seed), bench.corpus, f, seed) for f, seed in bench.each()]
+    return [Run(cell, config(f, seed), bench.corpus, f, seed) for f, seed in bench.each]
 
 # %% ../nbs/22_zhou2019.ipynb #17442190
 def results(
@@ -365,7 +368,7 @@ def train_weights(
 # %% ../nbs/22_zhou2019.ipynb #46255e4d
 def ensemble(
     bench:Bench,
-    members:dict[str, list[Result]],
+    members:dict[str, list[Result]],  # By member, as `member_runs` names them
     weigh=None,     # `weigh(fold)` -> class weights; None leaves the scores as they are
 )->dict[int, pd.DataFrame]:  # Seed -> scores of every reported clip
     "The scores of an ensemble"
@@ -376,7 +379,7 @@ def ensemble(
 
 # %% ../nbs/22_zhou2019.ipynb #27ee69f6
 def median_epochs(
-    done:list[Result],
+    done:list[Result],  # With held-out losses
 )->int:
     "The median number of epochs after which trainings were best"
     return int(np.median([r.history.held_loss.argmin() + 1 for r in done]))
