@@ -21,7 +21,6 @@ from safetensors import safe_open
 from safetensors.torch import load_file, save
 from torch import Tensor, nn
 from torch.nn import functional as F
-from torchvision import models
 from tqdm.auto import tqdm
 from .core import Problem, atomic, device, digest, home
 
@@ -71,7 +70,8 @@ def _pixels(images):
 _IMAGENET = dict(mean=(.485, .456, .406), std=(.229, .224, .225))
 
 def _resnet18(size=224):
-    net = models.resnet18(weights=None)
+    from torchvision.models import resnet18   # here, since it brings torch's compiler with it: two seconds for whoever builds no network
+    net = resnet18(weights=None)
     net.fc = nn.Identity()
     return Backbone('resnet18', net, 512, size, **_IMAGENET)
 
@@ -133,8 +133,9 @@ class AlexNet(Backbone):
     def __init__(self,
         size:int=224,  # Side of a picture, px; sounds have their own size
     ):
+        from torchvision.models import alexnet   # likewise
         net = nn.Sequential()
-        net.features, net.pool, net.flat = models.alexnet(weights=None).features, nn.AdaptiveAvgPool2d(6), nn.Flatten()
+        net.features, net.pool, net.flat = alexnet(weights=None).features, nn.AdaptiveAvgPool2d(6), nn.Flatten()
         super().__init__('alexnet', net, 9216, size, **_IMAGENET)
         self.apply(_he)
 

@@ -34,7 +34,7 @@ class ImageSet:
 
     def __repr__(self): return f'ImageSet({self.name}: {len(self.images)} images{", made by code" if self.made else ""})'
 
-    @property
+    @cached_property
     def emotions(self)->tuple[str, ...]:
         "The emotions that occur, in the order of `EMOTIONS8`"
         return tuple(e for e in EMOTIONS8 if (self.images.emotion == e).any())

@@ -8,10 +8,11 @@ __all__ = ['answers', 'row', 'absent', 'shown', 'contrast', 'about', 'standing',
 
 # %% ../nbs/31_report.ipynb #feba7269
 import html, re, shutil
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
-import nbformat, numpy as np, pandas as pd, papermill as pm
+import nbformat, numpy as np, pandas as pd, papermill as pm, psutil
 from nbconvert import HTMLExporter
 from .core import EMOTIONS, EMOTIONS8, Problem, atomic
 from .corpus import Corpus, parts
@@ -65,7 +66,7 @@ def absent(
     why:str,          # In words
 )->dict:
     "A row without a number of ours"
-    return dict(published=published, verdict=why)
+    return dict.fromkeys(('n', 'published', 'ours', 'k_of_n', 'low', 'high', 'sd', 'clips', 'verdict', 'uar'), np.nan) | dict(published=published, verdict=why)
 
 # %% ../nbs/31_report.ipynb #389a664d
 def shown(
@@ -184,7 +185,7 @@ def execute(
     unknown = set(parameters) - set(pm.inspect_notebook(str(source)))
     if unknown: raise Problem(f"{source.name} has no parameter {', '.join(sorted(unknown))}")
     with atomic(target) as tmp:
-        try: pm.execute_notebook(str(source), str(tmp), parameters, kernel_name='python3', cwd=str(source.parent), progress_bar=False)
+        try: pm.execute_notebook(str(source), str(tmp), parameters, kernel_name='python3', progress_bar=False)
         except pm.PapermillExecutionError as e: raise _last_words(e) from None
         nbformat.write(_stable(nbformat.read(tmp, 4), asked), tmp)
 
@@ -236,12 +237,17 @@ def plan(
     "Check what a user asks for"
     sources = [table_notebook(n) for n in only] if only else list(notebooks().values())
     asked = {k: v for k, v in asked.items() if v is not None}
-    if asked['images'] != 'made': open_image_sets(asked['images'])
-    corpus = open_corpus(asked['corpus'], asked['scale'])
+    corpus, _ = open_corpus(asked['corpus'], asked['scale']), open_image_sets(asked['images'], asked['scale'])   # what is made is made once, before tables ask for it
     parts(corpus, asked['folds'])
     return Plan(sources, corpus, asked, Path(reports)/corpus.name)
 
 # %% ../nbs/31_report.ipynb #0dbd21f6
+def _stop_notebooks():
+    "End the kernels that this process has started; whoever waits for one goes on with an error"
+    for p in psutil.Process().children():
+        if 'ipykernel_launcher' in ' '.join(p.cmdline()): p.kill()
+
+# %% ../nbs/31_report.ipynb #9c3fba87
 def rebuild(
     plan:Plan,
     cluster:str|None,      # Address of a dask scheduler
@@ -256,4 +262,9 @@ def rebuild(
         target = plan.folder/f'{source.stem.partition("_")[2]}.ipynb'
         execute(source, target, told, **here, cluster=cluster, out=str(plan.folder.resolve()))
         return page(target)
-    return [one(s) for s in plan.sources] + [index(plan.folder, repr(plan.corpus))]
+    pool = ThreadPoolExecutor(2)                        # while one table starts or waits for a long training, another keeps the cluster busy
+    try: pages = list(pool.map(one, plan.sources))
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
+        _stop_notebooks()                               # those left by an error or by Ctrl-C
+    return pages + [index(plan.folder, repr(plan.corpus))]

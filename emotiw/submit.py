@@ -78,6 +78,7 @@ def answer(
     submission, sets = SUBMISSIONS[number], open_image_sets(images, scale)
     bench = replace(bench, folds=[submission_fold(bench.corpus)], seeds=[0])
     r = sets.get('rafdb')
+    if lost := lacking(submission.members, enhanced(None, r)): raise Problem(f'submission {number}: there is no {lost}')
     seen = perform([Run(tune_on_images, bench.scale.networks[bench.scale.face], s) for s in [preferred(sets)] + [r]*(r is not None)], bench.client, 'tuning')
     networks = [frame_features(t, bench.scale.few) for t in seen]
     ways = enhanced(networks[0], networks[1] if r is not None else None)

@@ -4,15 +4,16 @@
 
 # %% auto #0
 __all__ = ['PUBLISHED_N', 'SETS', 'TABLE1', 'TABLE1_N', 'FROZEN', 'TABLE2', 'TEXT', 'TABLE3', 'SUBMISSIONS', 'CLASS_WEIGHTS',
-           'TEST_COUNTS', 'SCALES', 'WHY', 'Submission', 'System', 'Standardise', 'Stream', 'AudioVisual', 'Cell',
-           'cell', 'Scale', 'scale_of', 'frame_features', 'Bench', 'open_bench', 'Hearing', 'listen', 'runs', 'results',
-           'enhanced', 'member_runs', 'train_weights', 'ensemble', 'median_epochs', 'attended']
+           'TEST_COUNTS', 'SCALES', 'Submission', 'System', 'Standardise', 'Stream', 'AudioVisual', 'Cell', 'cell',
+           'Scale', 'scale_of', 'frame_features', 'Bench', 'open_bench', 'Hearing', 'voices_run', 'listen', 'runs',
+           'results', 'enhanced', 'lacking', 'member_runs', 'train_weights', 'ensemble', 'median_epochs', 'attended']
 
 # %% ../nbs/22_zhou2019.ipynb #816da0bb
 import functools
 from dataclasses import dataclass, replace
 from pathlib import Path
 import numpy as np, pandas as pd, torch
+from fastcore.basics import listify
 from torch import Tensor, nn
 from .attention import ATTENTIONS, Mean, TransformerAttention
 from .backbones import stack
@@ -215,9 +216,9 @@ def _networks(resnet18, vggface, ir50): return dict(VGGFace=vggface, ResNet18=re
 SCALES = dict(
     tiny=Scale(FaceCrops(2, size=48), FaceCrops(1, size=48), _networks(*[ImageTuning('resnet18', 32, Schedule(1, 10), limit=20)]*3), 'ResNet18',
                Voices(28), SoundTuning(Sound(), Schedule(1, 14), 64), SoundTuning(Sound(), Schedule(1, 7), 64), Schedule(2, 16), m=8, k=2, o=16, dropout=.1, seeds=1),
-    quick=Scale(FaceCrops(8, size=64), FaceCrops(3, size=64),
-                _networks(ImageTuning('resnet18', 48, Schedule(4, 32, 2e-3)), ImageTuning('vggface', 32, Schedule(1, 16, 1e-4), limit=374), ImageTuning('ir50', 32, Schedule(1, 16), limit=374)), 'ResNet18',
-                Voices(840), SoundTuning(Sound(), Schedule(3, 16, 5e-4), 96), SoundTuning(Sound(), Schedule(4, 16, 1e-4), 96),
+    quick=Scale(FaceCrops(8, size=64), FaceCrops(2, size=64),
+                _networks(ImageTuning('resnet18', 48, Schedule(4, 32, 2e-3)), ImageTuning('vggface', 32, Schedule(1, 16, 1e-4), limit=75), ImageTuning('ir50', 32, Schedule(1, 16), limit=75)), 'ResNet18',
+                Voices(560), SoundTuning(Sound(), Schedule(3, 16, 5e-4), 96), SoundTuning(Sound(), Schedule(4, 16, 1e-4), 96),
                 Schedule(30, 32, 3e-3, patience=10), m=64, k=5, o=128, dropout=.3, seeds=3),
     paper=Scale(FaceCrops(None, size=224), FaceCrops(None, size=224),
                 _networks(*(ImageTuning(n, 224, Schedule(20, 64, lr)) for n, lr in (('resnet18', 1e-3), ('vggface', 1e-4), ('ir50', 1e-3)))), 'IR50',
@@ -294,6 +295,13 @@ class Hearing:
         return SoundFeatures(r.run.config.sound, r.weights)
 
 # %% ../nbs/22_zhou2019.ipynb #1f2de79f
+def voices_run(
+    bench:Bench,
+)->Run:
+    "What AlexNet learns before it hears a corpus"
+    return Run(tune_on_voices, bench.scale.hearing, bench.scale.voices)
+
+# %% ../nbs/22_zhou2019.ipynb #99ea95b1
 def listen(
     bench:Bench,
     kind:str='spectrogram',  # Or 'log_mel', which starts from the same weights
@@ -301,7 +309,7 @@ def listen(
     held_groups=None,        # By default the bench's
 )->Hearing:
     "Tune AlexNet on voices, then on the sound of every fold's training part"
-    heard, = perform([Run(tune_on_voices, bench.scale.hearing, bench.scale.voices)], bench.client, 'voices')
+    heard, = perform([voices_run(bench)], bench.client, 'voices')
     sound, own = replace(bench.scale.sound.sound, kind=kind), bench.scale.sound
     config = replace(own, sound=sound, weights=heard.weights, schedule=schedule or own.schedule, held_groups=bench.held_groups if held_groups is None else held_groups)
     extract(sound, bench.paths, bench.client)
@@ -342,6 +350,17 @@ def enhanced(
     return ways if r is None else ways | {'Basic_RAF-DB': r, 'F-AR-Mean': Enhanced('F-AR-Mean', TransformFeatures(a), TransformFeatures(r))}
 
 # %% ../nbs/22_zhou2019.ipynb #280f1a7f
+_WHY = {'FG': 'the paper does not define it', 'F': 'it needs a face network tuned on RAF-DB', 'Basic_RAF': 'it needs a face network tuned on RAF-DB'}
+
+def lacking(
+    names,       # Of features: one, or several
+    at_hand,     # Names of those that there are, as `enhanced` gives them
+)->str:          # Empty where nothing is
+    "The first of `names` that is not at hand, and why"
+    missing = [n for n in listify(names) if n not in at_hand]
+    return f"{missing[0]}: {_WHY[missing[0].split('-')[0]]}" if missing else ''
+
+# %% ../nbs/22_zhou2019.ipynb #beac6d25
 def member_runs(
     bench:Bench,
     submission:Submission,
@@ -350,12 +369,9 @@ def member_runs(
     **changes,                   # Of `Cell`
 )->dict[str, list[Run]]:         # By member
     "The runs of an ensemble"
-    missing = [m for m in submission.members if m not in ways]
-    if missing: raise Problem(f"submission of {submission}: {missing[0]} is not at hand; {WHY[missing[0].split('-')[0]]}")
+    if lost := lacking(submission.members, ways): raise Problem(f'submission of {submission}: there is no {lost}')
     before = lambda i: submission.members[:i].count(submission.members[i])
     return {f'{m}, {before(i)}': runs(bench, System(), ways[m], sound, member=before(i), **changes) for i, m in enumerate(submission.members)}
-
-WHY = {'FG': 'the paper does not define it', 'F': 'it needs a face network tuned on RAF-DB', 'Basic_RAF': 'it needs a face network tuned on RAF-DB'}
 
 # %% ../nbs/22_zhou2019.ipynb #127fb795
 def train_weights(

@@ -58,6 +58,8 @@ def test_refused_in_one_line(make, words, command, tmp_path, home, capsys):
 @pytest.mark.parametrize('words, said', [
     (['tables', '--scale', 'huge'], "unknown scale 'huge'"), (['tables', '--only', 'zhou2019_table9'], "no table 'zhou2019_table9'"),
     (['tables', '--scale', 'tiny', '--folds', 'day'], "'day'"), (['tables', '--scale', 'tiny', '--images', 'nowhere'], 'nowhere'),
+    (['submit', '--corpus', 'nowhere'], 'nowhere'), (['submit', '--corpus', 'made', '--scale', 'tiny'], 'no test part'),
+    (['submit', '--corpus', 'made', '--out', '.'], 'is there already'), (['submit', '--corpus', 'made', '--submission', '1'], 'there is no FG-Net-1'),
     (['cache', '--clear', '--extractor', 'Nonsense'], 'Nonsense')])
 def test_wrong_words(words, said, home, capsys):
     code, lines = answer(capsys, *words)
