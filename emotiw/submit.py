@@ -15,7 +15,7 @@ from .corpus import Corpus, Fold
 from .data import open_image_sets, preferred
 from .deepfeatures import tune_on_images
 from .runs import Result, Run, perform
-from .zhou2019 import (CLASS_WEIGHTS, SUBMISSIONS, Bench, enhanced, ensemble, frame_features, listen, median_epochs, member_runs, open_bench, results,
+from .zhou2019 import (CLASS_WEIGHTS, SUBMISSIONS, Bench, enhanced, ensemble, frame_features, lacking, listen, median_epochs, member_runs, open_bench, results,
                              train_weights)
 
 # %% ../nbs/31b_submit.ipynb #522d59f9

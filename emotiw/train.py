@@ -122,7 +122,9 @@ SAVE_EVERY = 60.   # s
 
 class Saver(Checkpoint):
     "Keeps a checkpoint after an epoch, where there are more to come and enough time went by to be worth the writing"
-    def __init__(self, path:Path): self.path, self.at = path, time.monotonic()
+    def __init__(self,
+        path:Path,   # Of the checkpoint
+    ): self.path, self.at = path, time.monotonic()
 
     def on_train_epoch_end(self, trainer, learner):
         if trainer.current_epoch + 1 == trainer.max_epochs or time.monotonic() - self.at < SAVE_EVERY: return

@@ -353,7 +353,7 @@ def enhanced(
 _WHY = {'FG': 'the paper does not define it', 'F': 'it needs a face network tuned on RAF-DB', 'Basic_RAF': 'it needs a face network tuned on RAF-DB'}
 
 def lacking(
-    names,       # Of features: one, or several
+    names,       # Of features: one or several
     at_hand,     # Names of those that there are, as `enhanced` gives them
 )->str:          # Empty where nothing is
     "The first of `names` that is not at hand, and why"
