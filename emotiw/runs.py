@@ -205,7 +205,9 @@ def _end_with_parent():
 # %% ../nbs/09_runs.ipynb #063d4ce0
 class EndWithParent(WorkerPlugin):
     "Ties a worker's life to its parent's"
-    def setup(self, worker): _end_with_parent()
+    def setup(self, worker):
+        _end_with_parent()
+        logging.getLogger('distributed.worker').setLevel(logging.CRITICAL)   # else it prints a traceback if it misses its cluster's last second; errors of runs reach the client anyway
 
 # %% ../nbs/09_runs.ipynb #e74282d4
 _MEMORY = dict(MALLOC_TRIM_THRESHOLD_='4000000000', MALLOC_MMAP_THRESHOLD_='1000000000')   # bytes; for glibc
