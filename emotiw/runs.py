@@ -207,6 +207,7 @@ class EndWithParent(WorkerPlugin):
     "Ties a worker's life to its parent's"
     def setup(self, worker):
         _end_with_parent()
+        signal.signal(signal.SIGINT, signal.SIG_IGN)                          # Ctrl-C is for the command, which ends its workers
         logging.getLogger('distributed.worker').setLevel(logging.CRITICAL)   # else it prints a traceback if it misses its cluster's last second; errors of runs reach the client anyway
 
 # %% ../nbs/09_runs.ipynb #e74282d4
