@@ -9,7 +9,7 @@ __all__ = ['projection_kernel', 'log_euclid_kernel', 'set_kernels', 'normalised'
 import numpy as np, torch
 from scipy.linalg import solve_triangular
 from sklearn.base import BaseEstimator, ClassifierMixin
-from sklearn.utils.multiclass import check_classification_targets, type_of_target
+from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 from .core import Problem, device
 from .imagesets import covariance_form, gaussian_form, subspace_form
@@ -140,8 +140,8 @@ def _pls(
         t = forward(W[a])
         R[:, :a, a] = along(a, t)[..., 0]
         for _ in range(2): t = t - (along(a, t).mT @ T[:, :a])[:, 0]   # the second time takes off what rounding left of the first
-        R[:, a, a] = _length(t)[:, 0]
-        T[:, a] = t/_length(t)
+        R[:, a, a] = (length := _length(t))[:, 0]
+        T[:, a] = t/length
         f = f - T[:, a]*(T[:, a]*f).sum(1, keepdims=True)
     return np.stack([solve_triangular(r.T, w, lower=True)*q for r, w, q in zip(R, np.stack(W, 1), along(parts, Y))])
 
@@ -182,20 +182,22 @@ class KernelPLS(ClassifierMixin, BaseEstimator):
         X = X - self.x_mean_
         return X - X.mean(1, keepdims=True) if self.method == 'dual' else X
 
+    def _rows(self, X):
+        "Kernel rows of clips to be answered, checked and centred"
+        check_is_fitted(self)
+        return self._centred(validate_data(self, X, dtype=np.float64, reset=False))
+
     def path(self,
         X,         # `(m, n)`: kernel rows
     )->np.ndarray: # `(components, m, classes)`, or one column for two classes
         "The answers with one component, with two, and so on"
-        check_is_fitted(self)
-        X = self._centred(validate_data(self, X, dtype=np.float64, reset=False))
-        return (self.steps_.cumsum(1) @ X.T).transpose(1, 2, 0) + self.y_mean_
+        return (self.steps_.cumsum(1) @ self._rows(X).T).transpose(1, 2, 0) + self.y_mean_
 
     def decision_function(self,
         X,         # `(m, n)`: kernel rows
     )->np.ndarray: # `(m, classes)`, about 1 for yes and 0 for no; for two classes `(m,)`, above 0 for the second
         "What the regressions answer"
-        check_is_fitted(self)
-        z = self._centred(validate_data(self, X, dtype=np.float64, reset=False)) @ self.coef_ + self.y_mean_
+        z = self._rows(X) @ self.coef_ + self.y_mean_
         return z[:, 0] - .5 if len(self.classes_) == 2 else z
 
     def predict(self, X):
