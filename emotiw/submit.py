@@ -12,10 +12,8 @@ from pathlib import Path
 import pandas as pd
 from .core import EMOTIONS, Problem, atomic
 from .corpus import Corpus, Fold
-from .data import open_image_sets, preferred
-from .deepfeatures import tune_on_images
-from .runs import Result, Run, perform
-from .zhou2019 import (CLASS_WEIGHTS, SUBMISSIONS, Bench, enhanced, ensemble, frame_features, lacking, listen, median_epochs, member_runs, open_bench, results,
+from .data import open_image_sets
+from .zhou2019 import (CLASS_WEIGHTS, SUBMISSIONS, Bench, enhanced, ensemble, face_sets, frame_features, lacking, listen, median_epochs, member_runs, open_bench, results, tuned_faces,
                              train_weights)
 
 # %% ../nbs/31b_submit.ipynb #522d59f9
@@ -75,12 +73,9 @@ def answer(
     weighings = dict(train=lambda f: train_weights(bench, f), published=lambda f: CLASS_WEIGHTS, none=None)
     if number not in SUBMISSIONS: raise Problem(f'submission {number}: Table 4 has {", ".join(map(str, SUBMISSIONS))}')
     if weights not in weighings: raise Problem(f'class weights {weights!r}: they are one of {", ".join(weighings)}')
-    submission, sets = SUBMISSIONS[number], open_image_sets(images, scale)
+    submission, sets = SUBMISSIONS[number], face_sets(open_image_sets(images, scale))
     bench = replace(bench, folds=[submission_fold(bench.corpus)], seeds=[0])
-    r = sets.get('rafdb')
-    if lost := lacking(submission.members, enhanced(None, r)): raise Problem(f'submission {number}: there is no {lost}')
-    seen = perform([Run(tune_on_images, bench.scale.networks[bench.scale.face], s) for s in [preferred(sets)] + [r]*(r is not None)], bench.client, 'tuning')
-    networks = [frame_features(t, bench.scale.few) for t in seen]
-    ways = enhanced(networks[0], networks[1] if r is not None else None)
+    if lost := lacking(submission.members, enhanced(None, *sets[1:])): raise Problem(f'submission {number}: there is no {lost}')
+    ways = enhanced(*[frame_features(t, bench.scale.few) for t in tuned_faces(bench, sets)])
     bench, asked = _whole(bench, submission, ways) if submission.whole else (bench, member_runs(bench, submission, ways, listen(bench)))
     return ensemble(bench, results(bench, asked), weighings[weights])[0].idxmax(1)

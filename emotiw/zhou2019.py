@@ -6,7 +6,8 @@
 __all__ = ['PUBLISHED_N', 'SETS', 'TABLE1', 'TABLE1_N', 'FROZEN', 'TABLE2', 'TEXT', 'TABLE3', 'SUBMISSIONS', 'CLASS_WEIGHTS',
            'TEST_COUNTS', 'SCALES', 'Submission', 'System', 'Standardise', 'Stream', 'AudioVisual', 'Cell', 'cell',
            'Scale', 'scale_of', 'frame_features', 'Bench', 'open_bench', 'Hearing', 'voices_run', 'listen', 'runs',
-           'results', 'enhanced', 'lacking', 'member_runs', 'train_weights', 'ensemble', 'median_epochs', 'attended']
+           'results', 'face_sets', 'tuned_faces', 'enhanced', 'lacking', 'member_runs', 'train_weights', 'ensemble',
+           'median_epochs', 'attended']
 
 # %% ../nbs/22_zhou2019.ipynb #816da0bb
 import functools
@@ -20,7 +21,7 @@ from .backbones import stack
 from .bilinear import FBP, Concatenation
 from .core import EMOTIONS, Problem
 from .corpus import Corpus, Fold, parts
-from .data import open_corpus
+from .data import open_corpus, preferred
 from .deepfeatures import FrameFeatures, ImageTuning, SoundFeatures, tune_on_images
 from .fusion import mean_scores, reweighted, sqrt_prior
 from .enhance import DEFAULT, WIDE, Enhanced, TransformFeatures
@@ -340,9 +341,24 @@ def results(
     return {name: [next(done) for _ in rs] for name, rs in rows.items()}
 
 # %% ../nbs/22_zhou2019.ipynb #e371d79b
+def face_sets(
+    sets:dict[str, ImageSet],  # As `open_image_sets` gives them
+)->list[ImageSet]:             # One or two
+    "What A and R are tuned on: the preferred set and, where it is another, RAF-DB"
+    a, r = preferred(sets), sets.get('rafdb')
+    return [a] if r is None or r is a else [a, r]
+
+def tuned_faces(
+    bench:Bench,
+    pictures:list[ImageSet],  # As `face_sets` gives them
+)->list[Result]:              # One a set
+    "The scale's face network, tuned on each set"
+    return perform([Run(tune_on_images, bench.scale.networks[bench.scale.face], s) for s in pictures], bench.client, 'tuning')
+
+# %% ../nbs/22_zhou2019.ipynb #b5d1dc7b
 def enhanced(
-    a:FrameFeatures,        # Of the network tuned on AffectNet, or what stands in for it
-    r:FrameFeatures|None,   # Of the one tuned on RAF-DB
+    a:FrameFeatures,             # Of the network tuned on AffectNet, or what stands in for it
+    r:FrameFeatures|None=None,   # Of the one tuned on RAF-DB
 )->dict[str, Extractor]:
     "Table 3's features, by their names"
     ways = {'Basic': a, 'F-Mean': Enhanced('F-Mean', TransformFeatures(a)), 'F-MeanStd': Enhanced('F-MeanStd', TransformFeatures(a)),
