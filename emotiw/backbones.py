@@ -34,17 +34,20 @@ class Backbone(nn.Module):
         size:int,     # Side of the input, px
         mean,         # Of each channel, R G B, as a share of 255
         std,          # The divisor of each channel, likewise
+        frame:int=None, # Side of the picture that the input is cut out of, px; None: the input is the whole picture
     ):
         super().__init__()
-        self.name, self.net, self.dim, self.size, self.mean, self.std = name, net, dim, size, tuple(mean), tuple(std)
+        self.name, self.net, self.dim, self.size, self.mean, self.std, self.frame = name, net, dim, size, tuple(mean), tuple(std), frame or size
         self.initialisation = 'random initialisation'
 
     def prepare(self,
-        images,  # `(n, h, w, 3)` RGB, uint8, array or tensor
-    )->Tensor:   # `(n, 3, size, size)` float32, as the network wants it
+        images,          # `(n, h, w, 3)` RGB, uint8, array or tensor
+        cut:bool=True,   # Cut the input out of the middle; False leaves it whole
+    )->Tensor:           # `(n, 3, size, size)`, or `frame` where it is whole; float32, as the network wants it
         "Pictures of any size as this network's input"
-        x = _pixels(images)
-        if x.shape[-2:] != (self.size, self.size): x = F.interpolate(x, (self.size, self.size), mode='bilinear', antialias=True)
+        x, away = _pixels(images), (self.frame - self.size)//2
+        if x.shape[-2:] != (self.frame, self.frame): x = F.interpolate(x, (self.frame, self.frame), mode='bilinear', antialias=True)
+        if cut: x = x[..., away:away + self.size, away:away + self.size]
         mean, std = (torch.tensor(v, device=x.device).view(3, 1, 1) for v in (self.mean, self.std))
         return (x/255 - mean) / std
 
@@ -56,7 +59,7 @@ class Backbone(nn.Module):
 
     def key(self)->str:  # 32 hex digits
         "A content key of the network: equal keys, equal features"
-        return digest(self.name, self.dim, self.size, self.mean, self.std, str(self.net), self.net.state_dict())
+        return digest(self.name, self.dim, self.size, self.frame, self.mean, self.std, str(self.net), self.net.state_dict())
 
 # %% ../nbs/10_backbones.ipynb #03423c7f
 def _pixels(images):
@@ -136,7 +139,7 @@ class AlexNet(Backbone):
         from torchvision.models import alexnet   # likewise
         net = nn.Sequential()
         net.features, net.pool, net.flat = alexnet(weights=None).features, nn.AdaptiveAvgPool2d(6), nn.Flatten()
-        super().__init__('alexnet', net, 9216, size, **_IMAGENET)
+        super().__init__('alexnet', net, 9216, size, frame=round(size*256/227), **_IMAGENET)
         self.apply(_he)
 
     def maps(self,
@@ -394,20 +397,23 @@ class Classifier(nn.Module):
         backbone:Backbone,
         n_classes:int,     # Outputs, in the order of the caller's emotions
         dropout:float=0.,  # Share of features dropped in training
+        hidden:tuple=(),   # Widths of layers between the two, with dropout .5
     ):
         super().__init__()
         self.name, self.backbone, self.initialisation = backbone.name, backbone, backbone.initialisation
-        self.dropout, self.head = nn.Dropout(dropout), nn.Linear(backbone.dim, n_classes)
+        self.hidden = nn.Sequential(*(layer for i, o in zip((backbone.dim, *hidden), hidden) for layer in (nn.Dropout(.5), nn.Linear(i, o), nn.ReLU())))
+        self.hidden.name = f'{backbone.name} hidden'
+        self.dropout, self.head = nn.Dropout(dropout), nn.Linear((backbone.dim, *hidden)[-1], n_classes)
 
-    def prepare(self, images)->Tensor:
+    def prepare(self, images, cut:bool=True)->Tensor:
         "The backbone's own preprocessing"
-        return self.backbone.prepare(images)
+        return self.backbone.prepare(images, cut)
 
     def forward(self,
         x:Tensor,  # `(n, 3, size, size)`, from `prepare`
     )->Tensor:     # `(n, n_classes)` logits
         "A score for each class"
-        return self.head(self.dropout(self.backbone(x)))
+        return self.head(self.dropout(self.hidden(self.backbone(x))))
 
 # %% ../nbs/10_backbones.ipynb #19f3b67a
 _NETWORKS = dict(vggface=_vggface, resnet18=_resnet18, ir50=_ir50, alexnet=AlexNet, dlib=DlibFace)

@@ -86,7 +86,7 @@ def subspace_form(
     r:tuple,        # Dimensions kept
 )->Form:            # `P P^T` for each `r`
     "Linear subspaces as a form"
-    s, A = _axes(G, np.trace(G))
+    s, A = (x[..., :max(r)] for x in _axes(G, np.trace(G)))
     return Form(A, np.zeros(len(s)), (np.arange(len(s)) < np.array(r)[:, None]).astype(float), np.zeros(len(r)), d)
 
 # %% ../nbs/12_imagesets.ipynb #b8ae4de7

@@ -6,6 +6,7 @@
 __all__ = ['projection_kernel', 'log_euclid_kernel', 'set_kernels', 'normalised', 'poly', 'rbf', 'KernelPLS']
 
 # %% ../nbs/13_kernels.ipynb #ffd87457
+import math
 import numpy as np, torch
 from scipy.linalg import solve_triangular
 from sklearn.base import BaseEstimator, ClassifierMixin
@@ -60,18 +61,59 @@ class _Block:
         return (self.frames @ other.frames.T).view(b, n, c, m).transpose(1, 2).double()
 
 # %% ../nbs/13_kernels.ipynb #124d6812
+def _whole(K, one, two):
+    "Inner products of forms, from those `K` of their parts that are no multiple of the identity"
+    (_, _, t, c, D), (_, _, u, e, _) = one, two
+    return K + D*c[:, None]*e + c[:, None]*u.sum(-1) + t.sum(-1)[:, None]*e
+
 def _meet(
     G,     # Products of frames, `(b, b', n, n')`
     one,   # A model's forms of one block
     two,   # And of the other
 ):         # `(b, b', parameters)`
-    "Inner products of forms"
-    (A, z, t, c, D), (B, y, u, e, _) = one, two
+    "Inner products of forms, by way of the frames"
+    (A, z, t, *_), (B, y, u, *_) = one, two
     M = A.mT[:, None] @ G @ B[None] + z[:, None, :, None]*y[None, :, None, :]
-    K = ((t[:, None] @ M.square())*u[None]).sum(-1)
-    return K + D*c[:, None]*e + c[:, None]*u.sum(-1) + t.sum(-1)[:, None]*e
+    return _whole(((t[:, None] @ M.square())*u[None]).sum(-1), one, two)
 
 # %% ../nbs/13_kernels.ipynb #ad408358
+def _by_entries(
+    every,     # A block of all clips
+    rows=64,   # Of the matrices, at a time
+):             # `(N, N, parameters)`
+    "All inner products of forms, by way of the matrices' entries"
+    F, out = every.frames.double().view(*every.size, -1).mT, []
+    for form in every.forms:
+        A, z, t, _, D = form
+        W, K = torch.cat([F @ A, z[:, None]], 1)[:, :D], []
+        for s in t.unbind(1):
+            k, L = W.new_zeros(len(W), len(W)), W*s[:, None]
+            for i in range(0, D, rows):
+                V = L[:, i:i + rows] @ W[:, i:].mT
+                V[..., rows:] *= math.sqrt(2)        # they stand for the entries below the diagonal, too
+                k.addmm_(V.flatten(1), V.flatten(1).T)
+            K.append(k)
+        out.append(_whole(torch.stack(K, -1), form, form))
+    return torch.cat(out, -1).cpu().numpy()
+
+def _by_frames(
+    sets,    # In the order of their lengths
+    forms,   # Of each
+    block,   # Clips multiplied at a time
+    where,   # The device
+):           # `(N, N, parameters)`
+    "All inner products of forms, by way of the products of the frames"
+    parts = [slice(i, i + block) for i in range(0, len(sets), block)]
+    blocks = [_Block(sets[p], forms[p], where) for p in parts]
+    K = np.zeros((len(sets), len(sets), sum(len(f.t) for f in forms[0])))
+    for i, one in enumerate(blocks):
+        for j, two in enumerate(blocks[i:], i):
+            G = one.products(two)
+            k = torch.cat([_meet(G, f, g) for f, g in zip(one.forms, two.forms)], -1).cpu().numpy()
+            K[parts[i], parts[j]], K[parts[j], parts[i]] = k, k.transpose(1, 0, 2)
+    return K
+
+# %% ../nbs/13_kernels.ipynb #5305cbee
 def set_kernels(
     sets:list,        # One a clip: frames `(n, d)`, float32 or float64, divided by `unit_scale`
     models:dict,      # 'subspace' -> r's; 'covariance' -> eps's; 'gaussian' -> eps's
@@ -81,16 +123,12 @@ def set_kernels(
     "The kernels between all clips, for all models and parameters"
     if unknown := set(models) - set(_FORMS): raise Problem(f'unknown set model {min(unknown)!r}: they are {", ".join(_FORMS)}')
     if len({F.shape[1] for F in sets}) != 1: raise Problem('clips have features of different lengths: no kernel can compare them')
-    order, where = np.argsort([len(F) for F in sets], kind='stable'), where or device()
-    parts = [order[i:i + block] for i in range(0, len(order), block)]
-    blocks = [_Block([sets[i] for i in p], [_forms(sets[i], models) for i in p], where) for p in parts]
-    K = np.zeros((len(sets), len(sets), sum(map(len, models.values()))))
-    for i, one in enumerate(blocks):
-        for j, two in enumerate(blocks[i:], i):
-            G = one.products(two)
-            k = torch.cat([_meet(G, f, g) for f, g in zip(one.forms, two.forms)], -1).cpu().numpy()
-            K[np.ix_(parts[i], parts[j])], K[np.ix_(parts[j], parts[i])] = k, k.transpose(1, 0, 2)
-    return {key: (K[..., i] + K[..., i].T)/2 for i, key in enumerate((m, p) for m, ps in models.items() for p in ps)}
+    keys, order, where = [(m, p) for m, ps in models.items() for p in ps], np.argsort([len(F) for F in sets], kind='stable'), where or device()
+    ordered, back = [sets[i] for i in order], np.ix_(order.argsort(), order.argsort())
+    forms = [_forms(F, models) for F in ordered]
+    few = len(keys)*sets[0].shape[1] < np.mean([len(F)**2 for F in sets])       # entries of all matrices, products of frames
+    K = _by_entries(_Block(ordered, forms, where)) if few else _by_frames(ordered, forms, block, where)
+    return {key: ((k + k.T)/2)[back] for key, k in zip(keys, np.moveaxis(K, -1, 0))}
 
 def _forms(F, models):
     "All forms of one clip"

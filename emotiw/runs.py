@@ -89,6 +89,7 @@ class Outcome:
     history: pd.DataFrame|None = None       # One row an epoch
     weights: dict|None = None               # Tensors by name, to be kept
     facts: dict = field(default_factory=dict)   # Anything else worth saying, plain values
+    inner: pd.DataFrame|None = None         # Likewise of clips of the training part that were not trained on: what choices and fusions are made by
 
 # %% ../nbs/09_runs.ipynb #8468f793
 @dataclass(frozen=True)
@@ -101,6 +102,11 @@ class Result:
     def predictions(self):
         "Probabilities, one row a clip"
         return pd.DataFrame(**self.record['predictions'])
+
+    @property
+    def inner(self):
+        "Probabilities of clips held out of the training part"
+        return pd.DataFrame(**self.record['inner'])
 
     @property
     def history(self):
@@ -131,7 +137,7 @@ def _table(frame):
 # %% ../nbs/09_runs.ipynb #764df098
 def _store(run, outcome, seconds):
     "Keep `outcome` of `run`: the weights first, so that a record without them cannot be"
-    record = dict(key=run.key, data=run.data.name, fingerprint=run.data.fingerprint, **plain(run.settings), predictions=_table(outcome.predictions),
+    record = dict(key=run.key, data=run.data.name, fingerprint=run.data.fingerprint, **plain(run.settings), predictions=_table(outcome.predictions), inner=_table(outcome.inner),
         history=None if outcome.history is None else outcome.history.to_dict('list'), facts=plain(outcome.facts), seconds=round(seconds, 2), **provenance())
     if outcome.weights is not None:
         with atomic(run.file.with_suffix('.safetensors')) as tmp: save_file({k: v.contiguous() for k, v in outcome.weights.items()}, tmp)
