@@ -128,9 +128,10 @@ def submit(
     "Train a submission and write the challenge's files: one text file per test clip, and a zip."
     from emotiw.runs import connect, local_cluster
     from emotiw.submit import answer, submission_fold, write_submission
-    from emotiw.zhou2019 import open_bench
+    from emotiw.bench import open_bench
+    from emotiw.zhou2019 import SCALES
     if out.exists(): raise Problem(f'{out}: is there already; name another folder, or take it away')
-    with console.status('looking at the corpus'): wanted = submission_fold(open_bench(corpus, scale, None, 'split').corpus).reported
+    with console.status('looking at the corpus'): wanted = submission_fold(open_bench(SCALES, corpus, scale, None, 'split').corpus).reported
     with (connect(cluster) or local_cluster()) as client, _watched(client):
-        answers = answer(submission, open_bench(corpus, scale, None, 'split', client), images, scale, weights)
+        answers = answer(submission, open_bench(SCALES, corpus, scale, None, 'split', client), images, scale, weights)
     print(write_submission(answers, wanted, out))

@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['grey', 'FrameFeatures', 'SoundFeatures', 'warp', 'light', 'vary', 'mirror', 'cut', 'Augmented', 'ImageTuning',
-           'targets', 'tune_on_images']
+           'targets', 'tune_on_images', 'frame_features']
 
 # %% ../nbs/10a_deepfeatures.ipynb #e09c7853
 import functools
@@ -19,7 +19,7 @@ from .backbones import Classifier, backbone, embed, load_weights, vectors
 from .core import device, home, reproducible
 from .features import Extractor, FaceCrops, Feature, Sound, cached
 from .images import VOTES, ImageSet
-from .runs import Outcome, Run
+from .runs import Outcome, Result, Run
 from .train import Batches, Schedule, fit, probabilities
 
 # %% ../nbs/10a_deepfeatures.ipynb #41a8697d
@@ -205,3 +205,13 @@ def tune_on_images(
     k = int((p.argmax(1) == _labels(images, other).numpy()).sum())
     facts = dict(k=k, n=len(other), train=len(train), held=len(held), set=images.name, part=other.split.iloc[0], start=classifier.initialisation)
     return Outcome(pd.DataFrame(p, other.image, images.emotions), history, classifier.to(memory_format=torch.contiguous_format).backbone.net.state_dict(), facts)
+
+# %% ../nbs/10a_deepfeatures.ipynb #642b40e9
+def frame_features(
+    tuned:Result,          # Of `tune_on_images`
+    faces:FaceCrops,
+    weights:bool=True,     # False: the same network from random numbers
+)->FrameFeatures:
+    "The extractor of frame features that a tuning gave"
+    config = tuned.run.config
+    return FrameFeatures(faces, config.network, config.size, 'fer' in tuned.run.data.name, tuned.weights if weights else None)

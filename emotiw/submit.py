@@ -10,10 +10,12 @@ import zipfile
 from dataclasses import replace
 from pathlib import Path
 import pandas as pd
+from .bench import Bench
 from .core import EMOTIONS, Problem, atomic
 from .corpus import Corpus, Fold
 from .data import open_image_sets
-from .zhou2019 import (CLASS_WEIGHTS, SUBMISSIONS, Bench, enhanced, ensemble, face_sets, frame_features, lacking, listen, median_epochs, member_runs, open_bench, results, tuned_faces,
+from .deepfeatures import frame_features
+from .zhou2019 import (CLASS_WEIGHTS, SUBMISSIONS, enhanced, ensemble, face_sets, lacking, listen, median_epochs, member_runs, results, tuned_faces,
                              train_weights)
 
 # %% ../nbs/31b_submit.ipynb #522d59f9

@@ -4,31 +4,29 @@
 
 # %% auto #0
 __all__ = ['PUBLISHED_N', 'SETS', 'TABLE1', 'TABLE1_N', 'FROZEN', 'TABLE2', 'TEXT', 'TABLE3', 'SUBMISSIONS', 'CLASS_WEIGHTS',
-           'TEST_COUNTS', 'SCALES', 'Submission', 'System', 'Standardise', 'Stream', 'AudioVisual', 'Cell', 'cell',
-           'Scale', 'scale_of', 'frame_features', 'Bench', 'open_bench', 'Hearing', 'voices_run', 'listen', 'runs',
-           'results', 'face_sets', 'tuned_faces', 'enhanced', 'lacking', 'member_runs', 'train_weights', 'ensemble',
-           'median_epochs', 'attended']
+           'TEST_COUNTS', 'SCALES', 'Submission', 'System', 'Stream', 'AudioVisual', 'Cell', 'cell', 'Scale', 'Hearing',
+           'voices_run', 'listen', 'runs', 'results', 'face_sets', 'tuned_faces', 'enhanced', 'lacking', 'member_runs',
+           'train_weights', 'ensemble', 'median_epochs', 'attended']
 
 # %% ../nbs/22_zhou2019.ipynb #816da0bb
-import functools
 from dataclasses import dataclass, replace
-from pathlib import Path
 import numpy as np, pandas as pd, torch
 from fastcore.basics import listify
 from torch import Tensor, nn
 from .attention import ATTENTIONS, Mean, TransformerAttention
-from .backbones import stack
+from .bench import Bench, class_index, fold_rows
 from .bilinear import FBP, Concatenation
-from .core import EMOTIONS, Problem
-from .corpus import Corpus, Fold, parts
-from .data import open_corpus, preferred
-from .deepfeatures import FrameFeatures, ImageTuning, SoundFeatures, tune_on_images
+from .core import Problem
+from .corpus import Corpus, Fold
+from .data import preferred
+from .deepfeatures import FrameFeatures, ImageTuning, SoundFeatures, frame_features, tune_on_images
 from .fusion import mean_scores, reweighted, sqrt_prior
-from .enhance import DEFAULT, WIDE, Enhanced, TransformFeatures
-from .features import Extractor, FaceCrops, Sound, cached, extract
+from .enhance import WIDE, Enhanced, TransformFeatures
+from .features import Extractor, FaceCrops, Sound, extract
 from .images import ImageSet
-from .listening import SoundTuning, Voices, class_index, fold_rows, tune_on_sound, tune_on_voices
+from .listening import SoundTuning, Voices, tune_on_sound, tune_on_voices
 from .runs import Outcome, Result, Run, perform
+from .sequences import Standardise, sequences
 from .train import Batches, Schedule, fit, probabilities
 
 # %% ../nbs/22_zhou2019.ipynb #f117e371
@@ -72,24 +70,6 @@ class System:
     def __str__(self):
         if not (self.visual and self.audio): return f'sound alone, {self.audio}' if self.audio else f'faces alone, {self.visual}'
         return f'{self.visual} x {self.audio}, {self.fusion}'
-
-# %% ../nbs/22_zhou2019.ipynb #861a1a13
-class Standardise(nn.Module):
-    "Subtract the mean and divide by the deviation of the training part's valid vectors (ours)"
-    def __init__(self,
-        f:Tensor,      # The training part's vectors `(B, N, d)`
-        mask:Tensor,   # Which of them are there, `(B, N)`
-    ):
-        super().__init__()
-        valid = f[mask > 0]
-        self.register_buffer('mean', valid.mean(0))
-        self.register_buffer('std', valid.std(0).clamp_min(1e-3*valid.std().clamp_min(1e-6)))
-
-    def forward(self,
-        f:Tensor,   # `(..., d)`
-    )->Tensor:      # The same shape
-        "Standardised `f`"
-        return (f - self.mean)/self.std
 
 # %% ../nbs/22_zhou2019.ipynb #b19cfad1
 def _attention(name, d, m):
@@ -166,14 +146,9 @@ class Cell:
     member: int = 0               # Of an ensemble: another one starts from other random numbers
 
 # %% ../nbs/22_zhou2019.ipynb #b844fbd4
-@functools.lru_cache(maxsize=8)
-def _sequences(extractor, paths):
-    "Features of the clips at `paths` as one padded batch and its mask"
-    return stack([torch.from_numpy(cached(extractor, p)['f']).float() for p in paths])
-
 def _inputs(config, rows):
     "What `AudioVisual` takes, for the clips of `rows`"
-    return (*_sequences(config.sound, tuple(rows.path)), *_sequences(config.frames, tuple(rows.path)))
+    return (*sequences(config.sound, tuple(rows.path)), *sequences(config.frames, tuple(rows.path)))
 
 # %% ../nbs/22_zhou2019.ipynb #e70d97f7
 def cell(
@@ -225,61 +200,6 @@ SCALES = dict(
                 _networks(*(ImageTuning(n, 224, Schedule(20, 64, lr)) for n, lr in (('resnet18', 1e-3), ('vggface', 1e-4), ('ir50', 1e-3)))), 'IR50',
                 Voices(14_000), SoundTuning(Sound(), Schedule(10, 32, 5e-4), 200), SoundTuning(Sound(), Schedule(60, 32, 1e-4), 300),
                 Schedule(100, 48, 1e-3, patience=15), m=256, k=5, o=1000, dropout=.1, seeds=5, rates=(.3, 1., 3.)))
-
-# %% ../nbs/22_zhou2019.ipynb #381ffe83
-def scale_of(
-    name:str,  # 'tiny', 'quick' or 'paper'
-)->Scale:
-    "The settings called `name`"
-    if name not in SCALES: raise Problem(f'unknown scale {name!r}; it is one of {", ".join(SCALES)}')
-    return SCALES[name]
-
-# %% ../nbs/22_zhou2019.ipynb #2cc72bbb
-def frame_features(
-    tuned:Result,          # Of `tune_on_images`
-    faces:FaceCrops,
-    weights:bool=True,     # False: the same network from random numbers
-)->FrameFeatures:
-    "The extractor of frame features that a tuning gave"
-    config = tuned.run.config
-    return FrameFeatures(faces, config.network, config.size, 'fer' in tuned.run.data.name, tuned.weights if weights else None)
-
-# %% ../nbs/22_zhou2019.ipynb #f00c7031
-@dataclass(frozen=True)
-class Bench:
-    "Where the cells of a table are computed"
-    corpus: Corpus
-    folds: list           # Of the corpus
-    seeds: list           # Of each cell
-    scale: Scale
-    client: object = None # A dask client; None computes here
-
-    @property
-    def held_groups(self):
-        "Under folds by group one training group is held out for early stopping, else a share"
-        return 1 if len(self.folds) > 1 else None
-
-    @property
-    def paths(self):
-        "Clip id -> file"
-        return dict(zip(self.corpus.clips['clip'], self.corpus.clips.path))
-
-    @property
-    def each(self):
-        "Every fold with every seed"
-        return [(f, s) for f in self.folds for s in self.seeds]
-
-# %% ../nbs/22_zhou2019.ipynb #00631a92
-def open_bench(
-    corpus:str,         # 'made', or the path of a corpus
-    scale:str,          # A key of `SCALES`
-    seeds:int|None,     # How many; None: as many as the scale says
-    folds:str,          # 'split' or 'group'
-    client=None,        # A dask client; None computes here
-)->Bench:
-    "The bench for what the user of a table asks for"
-    settings, data = scale_of(scale), open_corpus(corpus, scale)
-    return Bench(data, parts(data, folds), list(range(seeds or settings.seeds)), settings, client)
 
 # %% ../nbs/22_zhou2019.ipynb #215a32bd
 @dataclass(frozen=True)
