@@ -43,17 +43,22 @@ def log_euclid_kernel(
 _FORMS = dict(subspace=lambda G, d, r: [subspace_form(G, d, r)], covariance=lambda G, d, eps: [covariance_form(G, d, eps)],
               gaussian=lambda G, d, eps: [gaussian_form(G, d, e) for e in eps])
 
+def _apart(F):
+    "Frames less their mean, then the mean"
+    mean = F.mean(0, dtype=np.float64)
+    return np.vstack([F - mean, mean]).astype(F.dtype)
+
 class _Block:
     "The frames of a few clips, and their forms, filled up to one size"
     def __init__(self, sets, forms, where):
-        n, full = max(map(len, sets)), lambda x, shape: np.pad(x, [(0, s - k) for s, k in zip(shape, x.shape)])
-        self.frames = torch.from_numpy(np.concatenate([full(F, (n, F.shape[1])) for F in sets])).to(where)
+        n, full = max(map(len, sets)) + 1, lambda x, shape: np.pad(x, [(0, s - k) for s, k in zip(shape, x.shape)])
+        self.frames = torch.from_numpy(np.concatenate([full(_apart(F), (n, F.shape[1])) for F in sets])).to(where)
         self.size, self.forms = (len(sets), n), []
         for same in zip(*forms):                     # of one model, one of each clip
             q = max(f.A.shape[1] for f in same)
-            stack = lambda x, *shape: torch.from_numpy(np.stack([full(getattr(f, x), shape) for f in same])).to(where)
-            P = len(same[0].t)
-            self.forms.append((stack('A', n, q), stack('z', q), stack('t', P, q), stack('c', P), same[0].D))
+            stack = lambda xs, *shape: torch.from_numpy(np.stack([full(x, shape) for x in xs])).to(where)
+            P, each = len(same[0].t), lambda x: [getattr(f, x) for f in same]
+            self.forms.append((stack([np.vstack([A, A.sum(0)]) for A in each('A')], n, q), stack(each('z'), q), stack(each('t'), P, q), stack(each('c'), P), same[0].D))
 
     def products(self, other):
         "Of the frames of each pair of clips, `(b, b', n, n')`, float64"

@@ -19,7 +19,7 @@ from .bilinear import FBP, Concatenation
 from .core import Problem
 from .corpus import Corpus, Fold
 from .data import preferred
-from .deepfeatures import FrameFeatures, ImageTuning, SoundFeatures, frame_features, tune_on_images
+from .deepfeatures import FrameFeatures, ImageTuning, SoundFeatures, tune_on_images
 from .fusion import mean_scores, reweighted, sqrt_prior
 from .enhance import WIDE, Enhanced, TransformFeatures
 from .features import Extractor, FaceCrops, Sound, extract
