@@ -4,12 +4,13 @@
 
 # %% auto #0
 __all__ = ['TEST_N', 'VAL_N', 'TEST', 'BASELINE', 'SOUND_VAL', 'GAIN', 'STATED', 'BY_SOUND', 'MODELS', 'FORMS', 'SCALES',
-           'face_set', 'SetKernels', 'face_frames', 'set_matrices', 'KernelCell', 'kernel_cell', 'SoundCell',
-           'sound_cell', 'FunctionalsCell', 'functionals_cell', 'Scale', 'face_features', 'kernel_results',
+           'is_afew4', 'face_set', 'SetKernels', 'face_frames', 'set_matrices', 'KernelCell', 'kernel_cell',
+           'SoundCell', 'sound_cell', 'FunctionalsCell', 'functionals_cell', 'Scale', 'face_features', 'kernel_results',
            'sound_results', 'Side', 'side', 'inner_accuracy', 'best_structure', 'chosen_sound', 'Fusion', 'fuse',
            'fuse_on_reported']
 
 # %% ../nbs/20_ding2016.ipynb #fefa743a
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -44,6 +45,13 @@ SOUND_VAL = (31., 35.)                               # Lowest and highest run of
 GAIN = 8.                                            # Figure 4: the LSTM over the traditional method, points; the introduction says 7
 STATED = pd.DataFrame(dict(recall=[80., 75., 70.], part=['test', 'test', 'val']), index=['Angry', 'Happy', 'Neutral'])   # Per cent
 BY_SOUND = dict(better=('Fear', 'Sad'), worse=('Disgust', 'Surprise'))   # Emotions that the sound finds better, or worse, than the faces; validation part
+
+# %% ../nbs/20_ding2016.ipynb #448e1258
+def is_afew4(
+    corpus:Corpus,
+)->bool:
+    "Is this EmotiW2014's corpus, by the name of its folder?"
+    return corpus.layout == 'afew' and not corpus.made and bool(re.search(r'afew[\W_]*(v?4|2014)', corpus.root.name, re.I))
 
 # %% ../nbs/20_ding2016.ipynb #a5147fac
 def face_set(

@@ -19,7 +19,7 @@ def sequences(
     paths:tuple,          # Of the clips
 )->tuple:                 # `(B, N, d)` float32, and the mask `(B, N)`
     "Features of the clips at `paths` as one padded batch and its mask"
-    return stack([torch.from_numpy(cached(extractor, p)['f']).float() for p in paths])
+    return stack([torch.tensor(cached(extractor, p)['f'], dtype=torch.float32) for p in paths])
 
 # %% ../nbs/10c_sequences.ipynb #1e0db7cc
 class Standardise(nn.Module):

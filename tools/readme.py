@@ -5,13 +5,13 @@ import pandas as pd
 from emotiw.report import shown
 
 ROOT = Path(__file__).parents[1]
-ROWS = ['sound alone', 'faces alone', 'concatenation', 'Transformer x Transformer']
+ROWS = dict(zhou2019_table2=['sound alone', 'faces alone', 'concatenation', 'Transformer x Transformer'], ding2016_table3=['faces alone', 'sound alone', 'scheme 1', 'scheme 3'])
 COLUMNS = ['published, %', 'ours, %', 'k/N', '95 % interval', 'over groups', 'sd of seeds', 'verdict']
 
 def table(csv):
     "The README's part of a report's table, as markdown"
-    t = shown(pd.read_csv(csv, index_col=0)).loc[ROWS]
-    t = t[[c for c in COLUMNS if c in t]]
+    t = shown(pd.read_csv(csv, index_col=0)).loc[ROWS[csv.stem]]
+    t = t[[c for c in COLUMNS if c in t and t[c].any()]]
     lines = [['', *t.columns], ['---']*(1 + len(t.columns)), *([n + (' (FBP)' if ' x ' in n else ''), *r] for n, r in zip(t.index, t.values.tolist()))]
     return '\n'.join('| ' + ' | '.join(l) + ' |' for l in lines)
 
