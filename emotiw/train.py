@@ -88,7 +88,7 @@ def cross_entropy(
 class Learner(L.LightningModule):
     "Trains `net` on batches `(inputs, target)`"
     def __init__(self,
-        net:nn.Module,
+        net:nn.Module,             # Trained in place
         schedule:Schedule,
         seed:int=0,                # Of dropout and augmentation
         objective=cross_entropy,   # Like `cross_entropy`
