@@ -244,6 +244,7 @@ def interval_plot(
         ax = ax or plt.subplots(figsize=(5.2, .8 + .38 * len(table)))[1]
         for kind, n, lift in ('published', 'published_n', -.15), ('ours', 'n', .15):
             rows = table.reset_index(drop=True)[[kind, n]].astype(float).dropna()
+            if rows.empty: continue
             ends = np.array([wilson(*r) for r in zip(rows[kind] * rows[n], rows[n])]).reshape(-1, 2).T
             ax.errorbar(100 * rows[kind], rows.index + lift, xerr=100 * np.abs(ends - rows[kind].values), fmt='o', ms=4, color=INK[kind], label=kind)
         ax.set(xlabel='accuracy, %', yticks=range(len(table)), yticklabels=[textwrap.fill(str(i), 36) for i in table.index], ylim=(len(table) - .5, -.5))
