@@ -23,6 +23,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 from .bench import Bench, class_index, fold_rows, without_inner
+from .core import Problem
 from .corpus import Corpus, Fold
 from .deepfeatures import ImageTuning, frame_features, tune_on_images
 from .features import Egemaps, Extractor, FaceCrops, cached, extract
@@ -158,6 +159,11 @@ class FunctionalsCell:
     kernels: tuple = ('linear', 'rbf')  # Likewise
 
 # %% ../nbs/20_ding2016.ipynb #f89d4cd5
+def _functionals(sound, rows):
+    "Those of clips `(n, 88)`, missing for clips without sound"
+    f, mask = sequences(sound, tuple(rows.path))
+    return np.where(mask > 0, f[:, 0], np.nan) if mask.any() else np.full((len(f), f.shape[-1]), np.nan)
+
 def functionals_cell(
     config:FunctionalsCell,
     corpus:Corpus,
@@ -166,10 +172,11 @@ def functionals_cell(
 )->Outcome:          # Shares of the reported clips; facts: what was chosen
     "An SVM on the functionals of whole clips"
     classes, train, _, reported = fold_rows(corpus, fold, seed, 0)
-    numbers = lambda rows: np.where((m := (x := sequences(config.sound, tuple(rows.path)))[1].numpy()) > 0, x[0][:, 0].numpy(), np.nan)
+    X, asked = (_functionals(config.sound, rows) for rows in (train, reported))
+    if np.isnan(X).all(): raise Problem(f'{corpus.name}: none of the {len(X)} clips to train on has sound')
     steps = make_pipeline(SimpleImputer(), StandardScaler(), SVC())       # a clip without sound is the training part's mean
-    search = GridSearchCV(steps, dict(svc__C=config.C, svc__kernel=config.kernels), cv=inner_folds(train)).fit(numbers(train), class_index(train, classes).numpy())
-    z = search.decision_function(numbers(reported))
+    search = GridSearchCV(steps, dict(svc__C=config.C, svc__kernel=config.kernels), cv=inner_folds(train)).fit(X, class_index(train, classes).numpy())
+    z = search.decision_function(asked)
     p = softmax(np.column_stack([-z, z]) if z.ndim == 1 else z, 1)
     chosen = {k.removeprefix('svc__'): v for k, v in search.best_params_.items()}
     return Outcome(pd.DataFrame(p, reported['clip'], classes), facts=dict(chosen, accuracy=float(search.best_score_)))

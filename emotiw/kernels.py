@@ -60,10 +60,13 @@ class _Block:
             P, each = len(same[0].t), lambda x: [getattr(f, x) for f in same]
             self.forms.append((stack([np.vstack([A, A.sum(0)]) for A in each('A')], n, q), stack(each('z'), q), stack(each('t'), P, q), stack(each('c'), P), same[0].D))
 
+        self.axes = torch.cat([f[0] for f in self.forms], -1)
+
     def products(self, other):
-        "Of the frames of each pair of clips, `(b, b', n, n')`, float64"
+        "Of the axes of all forms with the frames of another block, `(b, b', q, n')`, float64; one tensor a form"
         (b, n), (c, m) = self.size, other.size
-        return (self.frames @ other.frames.T).view(b, n, c, m).transpose(1, 2).double()
+        G = (self.frames @ other.frames.T).view(b, n, c, m).transpose(1, 2).double()
+        return (self.axes.mT[:, None] @ G).split([f[0].shape[-1] for f in self.forms], -2)
 
 # %% ../nbs/13_kernels.ipynb #124d6812
 def _whole(K, one, two):
@@ -72,13 +75,13 @@ def _whole(K, one, two):
     return K + D*c[:, None]*e + c[:, None]*u.sum(-1) + t.sum(-1)[:, None]*e
 
 def _meet(
-    G,     # Products of frames, `(b, b', n, n')`
+    P,     # Products of the axes of one block with the frames of the other, `(b, b', q, n')`
     one,   # A model's forms of one block
     two,   # And of the other
 ):         # `(b, b', parameters)`
     "Inner products of forms, by way of the frames"
-    (A, z, t, *_), (B, y, u, *_) = one, two
-    M = A.mT[:, None] @ G @ B[None] + z[:, None, :, None]*y[None, :, None, :]
+    (_, z, t, *_), (B, y, u, *_) = one, two
+    M = P @ B[None] + z[:, None, :, None]*y[None, :, None, :]
     return _whole(((t[:, None] @ M.square())*u[None]).sum(-1), one, two)
 
 # %% ../nbs/13_kernels.ipynb #ad408358
@@ -113,8 +116,7 @@ def _by_frames(
     K = np.zeros((len(sets), len(sets), sum(len(f.t) for f in forms[0])))
     for i, one in enumerate(blocks):
         for j, two in enumerate(blocks[i:], i):
-            G = one.products(two)
-            k = torch.cat([_meet(G, f, g) for f, g in zip(one.forms, two.forms)], -1).cpu().numpy()
+            k = torch.cat([_meet(P, f, g) for P, f, g in zip(one.products(two), one.forms, two.forms)], -1).cpu().numpy()
             K[parts[i], parts[j]], K[parts[j], parts[i]] = k, k.transpose(1, 0, 2)
     return K
 

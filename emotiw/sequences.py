@@ -10,6 +10,7 @@ import functools
 import torch
 from torch import Tensor, nn
 from .backbones import stack
+from .core import Problem
 from .features import Extractor, cached
 
 # %% ../nbs/10c_sequences.ipynb #eb347b0b
@@ -30,6 +31,7 @@ class Standardise(nn.Module):
     ):
         super().__init__()
         valid = f[mask > 0]
+        if not len(valid): raise Problem(f'none of the {len(f)} clips to train on has sound, or a face, or whatever else is asked for: there is nothing to learn from')
         self.register_buffer('mean', valid.mean(0))
         self.register_buffer('std', valid.std(0).clamp_min(1e-3*valid.std().clamp_min(1e-6)))
 
@@ -45,6 +47,7 @@ def never_empty(
     mask:Tensor,   # `(B, N)`
 )->tuple:          # Both, 0 where nothing is; every clip with at least one vector
     "Give clips without a vector one of zeros"
+    if not f.shape[1]: return f.new_zeros(len(f), 1, f.shape[2]), mask.new_ones(len(f), 1)
     f, empty = f*mask[..., None], mask.sum(1) == 0
     mask = mask.clone()
     mask[empty, 0] = 1
