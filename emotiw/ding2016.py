@@ -5,9 +5,9 @@
 # %% auto #0
 __all__ = ['TEST_N', 'VAL_N', 'TEST', 'BASELINE', 'SOUND_VAL', 'GAIN', 'STATED', 'BY_SOUND', 'MODELS', 'FORMS', 'SCALES',
            'is_afew4', 'face_set', 'SetKernels', 'face_frames', 'set_matrices', 'KernelCell', 'kernel_cell',
-           'SoundCell', 'sound_cell', 'FunctionalsCell', 'functionals_cell', 'Scale', 'face_features', 'kernel_results',
-           'sound_results', 'Side', 'side', 'inner_accuracy', 'best_structure', 'chosen_sound', 'Fusion', 'fuse',
-           'fuse_on_reported']
+           'SoundCell', 'sound_cell', 'FunctionalsCell', 'functionals_cell', 'Side', 'side', 'inner_accuracy',
+           'best_structure', 'chosen_sound', 'Fusion', 'fuse', 'fuse_on_reported', 'Scale', 'face_features',
+           'kernel_results', 'sound_results']
 
 # %% ../nbs/20_ding2016.ipynb #fefa743a
 import re
@@ -181,69 +181,6 @@ def functionals_cell(
     chosen = {k.removeprefix('svc__'): v for k, v in search.best_params_.items()}
     return Outcome(pd.DataFrame(p, reported['clip'], classes), facts=dict(chosen, accuracy=float(search.best_score_)))
 
-# %% ../nbs/20_ding2016.ipynb #6ebea3ca
-@dataclass(frozen=True)
-class Scale:
-    "Every setting of the system at one scale"
-    faces: FaceCrops        # How many frames is ours; the paper takes every one
-    alexnet: ImageTuning    # 2.2.1
-    grid: Grid              # Ours
-    structures: dict        # Table 2's numbers -> sizes of the layers; ours
-    schedule: Schedule      # Of the BLSTMs, 2.2.3
-    seeds: int              # Trainings of each structure
-    sound: Egemaps = Egemaps()    # 2.2.2
-    other: Egemaps = Egemaps('frames')   # The other reading of it
-
-# %% ../nbs/20_ding2016.ipynb #5d45e3f5
-SCALES = dict(
-    tiny=Scale(FaceCrops(2, size=48), ImageTuning('alexnet', 64, Schedule(1, 10), limit=20), Grid((1, 2), (.1,), (1,), (1.,), (2,), (1.,)),
-               {1: (4,), 2: (6,), 3: (4, 4), 4: (6, 6), 5: (4, 4, 4), 6: (6, 8, 4)}, Schedule(1, 16, 1e-2), seeds=1),
-    quick=Scale(FaceCrops(8, size=64), ImageTuning('alexnet', 112, Schedule(6, 16, 3e-4)), Grid((1, 2, 4), (.1, .01), (1, 2, 3), (.3, 1., 3.), (2, 5, 10, 20), (.1, 1., 10.)),
-                {1: (32,), 2: (64,), 3: (32, 32), 4: (64, 64), 5: (32, 32, 32), 6: (32, 64, 32)}, Schedule(12, 42, 1e-2, patience=5), seeds=10),
-    paper=Scale(FaceCrops(None, size=224),
-                ImageTuning('alexnet', 227, Schedule(100, 128, 1e-3, 'sgd', 5e-4, tenth=10, head=4., watch='held_accuracy', patience=10), weights='alexnet-imagenet', dropout=0.,
-                            votes=False, hidden=(4096, 4096), hidden_weights='alexnet-fc7-imagenet', varied=False),
-                Grid(), {1: (64,), 2: (128,), 3: (64, 64), 4: (128, 128), 5: (128, 128, 128), 6: (156, 300, 102)},
-                Schedule(500, 10, 1e-5, 'sgd', 0., tenth=500, patience=20), seeds=10))
-
-# %% ../nbs/20_ding2016.ipynb #732c39a9
-def face_features(
-    bench:Bench,
-    pictures:ImageSet,   # As `face_set` gives it
-)->tuple:                # Name -> extractor; the result of the tuning
-    "The three features of a frame, computed for every clip"
-    tuned, = perform([Run(tune_on_images, bench.scale.alexnet, pictures)], bench.client, 'tuning')
-    features = {'CNN': frame_features(tuned, bench.scale.faces), 'Dense SIFT': DenseSift(bench.scale.faces), 'HOG': Hog(bench.scale.faces)}
-    for e in (bench.scale.faces, *features.values()): extract(e, bench.paths, bench.client)
-    return features, tuned
-
-# %% ../nbs/20_ding2016.ipynb #c4484478
-def kernel_results(
-    bench:Bench,
-    features:dict,                   # Name -> extractor
-    classifiers=tuple(CLASSIFIERS),  # Names
-)->dict:                             # (feature, model, form, classifier) -> results, one a fold
-    "Cells of Tables 5 and 6"
-    grid, names = bench.scale.grid, [(n, f) for n in features for f in bench.folds]
-    made = perform([Run(set_matrices, SetKernels(features[n], grid.r, grid.eps), bench.corpus, f) for n, f in names], bench.client, 'kernels')
-    at = {key: r.weights for key, r in zip([(n, f.name) for n, f in names], made)}
-    cells = [(n, m, k, c) for n in features for m in MODELS for k in FORMS for c in classifiers]
-    done = iter(perform([Run(kernel_cell, KernelCell(at[n, f.name], n, m, k, c, grid), bench.corpus, f) for n, m, k, c in cells for f in bench.folds], bench.client, 'cells'))
-    return {cell: [next(done) for _ in bench.folds] for cell in cells}
-
-# %% ../nbs/20_ding2016.ipynb #e51cdcf2
-def sound_results(
-    bench:Bench,
-    structures:dict,      # Number -> sizes, as in `Scale`
-    sound:Egemaps|None=None,  # By default the scale's
-)->dict:                  # Number -> results, one a fold and run
-    "Cells of Table 2"
-    s, sound = bench.scale, sound or bench.scale.sound
-    extract(sound, bench.paths, bench.client)
-    config = lambda sizes: SoundCell(sound, sizes, s.schedule, bench.held_groups)
-    done = iter(perform([Run(sound_cell, config(sizes), bench.corpus, f, seed) for sizes in structures.values() for f, seed in bench.each], bench.client, 'sound'))
-    return {k: [next(done) for _ in bench.each] for k in structures}
-
 # %% ../nbs/20_ding2016.ipynb #d38e6d60
 class Side(NamedTuple):
     "What a system says, fold by fold"
@@ -322,3 +259,66 @@ def fuse_on_reported(
     A, V = sound.pooled(), faces.pooled()
     w = weigh(A, V, corpus.clips.set_index('clip').emotion.loc[A.index])
     return Fusion(fused(A, V, w), w.to_frame('reported clips').T)
+
+# %% ../nbs/20_ding2016.ipynb #6ebea3ca
+@dataclass(frozen=True)
+class Scale:
+    "Every setting of the system at one scale"
+    faces: FaceCrops        # How many frames is ours; the paper takes every one
+    alexnet: ImageTuning    # 2.2.1
+    grid: Grid              # Ours
+    structures: dict        # Table 2's numbers -> sizes of the layers; ours
+    schedule: Schedule      # Of the BLSTMs, 2.2.3
+    seeds: int              # Trainings of each structure
+    sound: Egemaps = Egemaps()    # 2.2.2
+    other: Egemaps = Egemaps('frames')   # The other reading of it
+
+# %% ../nbs/20_ding2016.ipynb #5d45e3f5
+SCALES = dict(
+    tiny=Scale(FaceCrops(2, size=48), ImageTuning('alexnet', 64, Schedule(1, 10), limit=20), Grid((1, 2), (.1,), (1,), (1.,), (2,), (1.,)),
+               {1: (4,), 2: (6,), 3: (4, 4), 4: (6, 6), 5: (4, 4, 4), 6: (6, 8, 4)}, Schedule(1, 16, 1e-2), seeds=1),
+    quick=Scale(FaceCrops(8, size=64), ImageTuning('alexnet', 112, Schedule(6, 16, 3e-4)), Grid((1, 2, 4), (.1, .01), (1, 2, 3), (.3, 1., 3.), (2, 5, 10, 20), (.1, 1., 10.)),
+                {1: (32,), 2: (64,), 3: (32, 32), 4: (64, 64), 5: (32, 32, 32), 6: (32, 64, 32)}, Schedule(12, 42, 1e-2, patience=5), seeds=10),
+    paper=Scale(FaceCrops(None, size=224),
+                ImageTuning('alexnet', 227, Schedule(100, 128, 1e-3, 'sgd', 5e-4, tenth=10, head=4., watch='held_accuracy', patience=10), weights='alexnet-imagenet', dropout=0.,
+                            votes=False, hidden=(4096, 4096), hidden_weights='alexnet-fc7-imagenet', varied=False),
+                Grid(), {1: (64,), 2: (128,), 3: (64, 64), 4: (128, 128), 5: (128, 128, 128), 6: (156, 300, 102)},
+                Schedule(500, 10, 1e-5, 'sgd', 0., tenth=500, patience=20), seeds=10))
+
+# %% ../nbs/20_ding2016.ipynb #732c39a9
+def face_features(
+    bench:Bench,
+    pictures:ImageSet,   # As `face_set` gives it
+)->tuple:                # Name -> extractor; the result of the tuning
+    "The three features of a frame, computed for every clip"
+    tuned, = perform([Run(tune_on_images, bench.scale.alexnet, pictures)], bench.client, 'tuning')
+    features = {'CNN': frame_features(tuned, bench.scale.faces), 'Dense SIFT': DenseSift(bench.scale.faces), 'HOG': Hog(bench.scale.faces)}
+    for e in (bench.scale.faces, *features.values()): extract(e, bench.paths, bench.client)
+    return features, tuned
+
+# %% ../nbs/20_ding2016.ipynb #c4484478
+def kernel_results(
+    bench:Bench,
+    features:dict,                   # Name -> extractor
+    classifiers=tuple(CLASSIFIERS),  # Names
+)->dict:                             # (feature, model, form, classifier) -> results, one a fold
+    "Cells of Tables 5 and 6"
+    grid, names = bench.scale.grid, [(n, f) for n in features for f in bench.folds]
+    made = perform([Run(set_matrices, SetKernels(features[n], grid.r, grid.eps), bench.corpus, f) for n, f in names], bench.client, 'kernels')
+    at = {key: r.weights for key, r in zip([(n, f.name) for n, f in names], made)}
+    cells = [(n, m, k, c) for n in features for m in MODELS for k in FORMS for c in classifiers]
+    done = iter(perform([Run(kernel_cell, KernelCell(at[n, f.name], n, m, k, c, grid), bench.corpus, f) for n, m, k, c in cells for f in bench.folds], bench.client, 'cells'))
+    return {cell: [next(done) for _ in bench.folds] for cell in cells}
+
+# %% ../nbs/20_ding2016.ipynb #e51cdcf2
+def sound_results(
+    bench:Bench,
+    structures:dict,      # Number -> sizes, as in `Scale`
+    sound:Egemaps|None=None,  # By default the scale's
+)->dict:                  # Number -> results, one a fold and run
+    "Cells of Table 2"
+    s, sound = bench.scale, sound or bench.scale.sound
+    extract(sound, bench.paths, bench.client)
+    config = lambda sizes: SoundCell(sound, sizes, s.schedule, bench.held_groups)
+    done = iter(perform([Run(sound_cell, config(sizes), bench.corpus, f, seed) for sizes in structures.values() for f, seed in bench.each], bench.client, 'sound'))
+    return {k: [next(done) for _ in bench.each] for k in structures}

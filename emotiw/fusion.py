@@ -39,7 +39,7 @@ def reweighted(
     absent = [e for e in scores.columns if e not in weights.index]
     if absent: raise Problem(f"no class weight for {', '.join(absent)}; the weights have {', '.join(weights.index)}")
     w = scores*weights[scores.columns]
-    return w.div(w.sum(1), axis=0)
+    return w.div(w.sum(axis=1), axis=0)
 
 # %% ../nbs/18_fusion.ipynb #2dc51624
 def fused(
