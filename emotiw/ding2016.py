@@ -7,7 +7,7 @@ __all__ = ['TEST_N', 'VAL_N', 'TEST', 'BASELINE', 'SOUND_VAL', 'GAIN', 'STATED',
            'is_afew4', 'face_set', 'SetKernels', 'face_frames', 'set_matrices', 'KernelCell', 'kernel_cell',
            'SoundCell', 'sound_cell', 'FunctionalsCell', 'functionals_cell', 'Side', 'side', 'inner_accuracy',
            'best_structure', 'chosen_sound', 'Fusion', 'fuse', 'fuse_on_reported', 'Scale', 'face_features',
-           'kernel_results', 'sound_results']
+           'face_counts', 'kernel_results', 'sound_results']
 
 # %% ../nbs/20_ding2016.ipynb #fefa743a
 import re
@@ -74,7 +74,7 @@ def face_frames(
     extractor:Extractor,
     path:Path,           # Of a clip
 )->np.ndarray:           # `(n, d)`
-    "The frames of a clip that show a face; all, where none does"
+    "The frames of a clip that show a face; all, where none does; `(0, d)` where no picture decodes"
     x = cached(extractor, path)
     return x['f'][x['found']] if x['found'].any() else x['f']
 
@@ -84,12 +84,15 @@ def set_matrices(
     corpus:Corpus,
     fold:Fold,
     seed:int=0,      # Not used
-)->Outcome:          # Weights: a matrix for each model and parameter, clips trained on first; facts: the scale, clips without a face, with one frame
+)->Outcome:          # Weights: a matrix for each model and parameter, clips trained on first; facts: the scale
     "Kernels between all clips of a fold"
     sets = [face_frames(config.frames, p) for p in pd.concat([corpus.select(fold.train), corpus.select(fold.reported)]).path]
+    means = [F.mean(0) for F in sets[:len(fold.train)] if len(F)]
+    if not means: raise Problem(f'{corpus.name}: none of the {len(fold.train)} clips to train on has a picture')
+    sets = [F if len(F) else np.mean(means, 0, keepdims=True) for F in sets]
     scale = unit_scale(sets[:len(fold.train)])
     K = set_kernels([F/np.float32(scale) for F in sets], dict(subspace=config.r, covariance=config.eps, gaussian=config.eps))
-    return Outcome(weights={f'{m} {p:g}': torch.from_numpy(k) for (m, p), k in K.items()}, facts=dict(scale=scale, one_frame=sum(len(F) == 1 for F in sets)))
+    return Outcome(weights={f'{m} {p:g}': torch.from_numpy(k) for (m, p), k in K.items()}, facts=dict(scale=scale))
 
 # %% ../nbs/20_ding2016.ipynb #8e344687
 MODELS, FORMS = ('subspace', 'covariance', 'gaussian'), ('poly', 'rbf')
@@ -174,8 +177,8 @@ def functionals_cell(
     classes, train, _, reported = fold_rows(corpus, fold, seed, 0)
     X, asked = (_functionals(config.sound, rows) for rows in (train, reported))
     if np.isnan(X).all(): raise Problem(f'{corpus.name}: none of the {len(X)} clips to train on has sound')
-    steps = make_pipeline(SimpleImputer(), StandardScaler(), SVC())       # a clip without sound is the training part's mean
-    search = GridSearchCV(steps, dict(svc__C=config.C, svc__kernel=config.kernels), cv=inner_folds(train)).fit(X, class_index(train, classes).numpy())
+    steps = make_pipeline(SimpleImputer(keep_empty_features=True), StandardScaler(), SVC())       # a clip without sound is the training part's mean
+    search = GridSearchCV(steps, dict(svc__C=config.C, svc__kernel=config.kernels), cv=inner_folds(train), error_score='raise').fit(X, class_index(train, classes).numpy())
     z = search.decision_function(asked)
     p = softmax(np.column_stack([-z, z]) if z.ndim == 1 else z, 1)
     chosen = {k.removeprefix('svc__'): v for k, v in search.best_params_.items()}
@@ -295,6 +298,15 @@ def face_features(
     features = {'CNN': frame_features(tuned, bench.scale.faces), 'Dense SIFT': DenseSift(bench.scale.faces), 'HOG': Hog(bench.scale.faces)}
     for e in (bench.scale.faces, *features.values()): extract(e, bench.paths, bench.client)
     return features, tuned
+
+# %% ../nbs/20_ding2016.ipynb #4f29e046
+def face_counts(
+    bench:Bench,
+)->pd.Series:
+    "Clips that are not a set of faces, and are answered all the same"
+    found = [cached(bench.scale.faces, p)['found'] for p in bench.paths.values()]
+    return pd.Series({'clips': len(found), 'without a single face': sum(len(f) > 0 and not f.any() for f in found),
+                      'with one frame': sum(len(f) == 1 or f.sum() == 1 for f in found), 'without a picture': sum(len(f) == 0 for f in found)}, name='clips')
 
 # %% ../nbs/20_ding2016.ipynb #c4484478
 def kernel_results(

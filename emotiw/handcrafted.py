@@ -41,6 +41,7 @@ def dense_sift(
 )->np.ndarray:           # `(n, 128 points)` float32; each descriptor has length 1, or 0 on a flat patch
     "SIFT descriptors on a grid, one after the other"
     sift, points = cv2.SIFT_create(), grid(size, step, patch)
+    if not len(images): return np.zeros((0, 128*len(points)), np.float32)
     d = np.stack([sift.compute(g, points)[1] for g in _grey(images, size)])
     return (d/np.maximum(np.linalg.norm(d, axis=-1, keepdims=True), 1)).reshape(len(d), -1)
 
@@ -53,6 +54,7 @@ def hog_features(
 )->np.ndarray:           # `(n, 36 (size/cell - 1)^2)` float32
     "Histograms of oriented gradients"
     one = lambda g: hog(g, directions, (cell, cell), (2, 2), block_norm='L2-Hys')
+    if not len(images): return np.zeros((0, len(one(np.zeros((size, size), np.uint8)))), np.float32)
     return np.stack([one(g) for g in _grey(images, size)]).astype(np.float32)
 
 # %% ../nbs/11_handcrafted.ipynb #e7cacc8b

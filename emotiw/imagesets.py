@@ -130,5 +130,5 @@ def unit_scale(
 )->float:        # Divide all frames by it
     "The root of the mean variance of a feature within a set"
     var = [np.asarray(F, np.float64).var(0, ddof=1).mean() for F in sets if len(F) > 1]
-    if not var or not np.mean(var) > 0: raise Problem('the frames of no set differ: there is no scale to find')
+    if not var or not np.mean(var) > 0: raise Problem('in no clip to train on do the frames differ: there is no scale to find; take more than one frame a clip')
     return float(np.sqrt(np.mean(var)))

@@ -183,10 +183,10 @@ def _pls(
         w = back(f)
         W.append(w/_length(w))
         t = forward(W[a])
-        R[:, :a, a] = along(a, t)[..., 0]
+        R[:, :a, a], whole = along(a, t)[..., 0], _length(t)
         for _ in range(2): t = t - (along(a, t).mT @ T[:, :a])[:, 0]   # the second time takes off what rounding left of the first
-        R[:, a, a] = (length := _length(t))[:, 0]
-        T[:, a] = t/length
+        new = (left := _length(t)) > 1e-10*whole                       # else what is left is rounding
+        R[:, a, a], T[:, a] = np.where(new, left, 1)[:, 0], np.where(new, t/left, 0)
         f = f - T[:, a]*(T[:, a]*f).sum(1, keepdims=True)
     return np.stack([solve_triangular(r.T, w, lower=True)*q for r, w, q in zip(R, np.stack(W, 1), along(parts, Y))])
 

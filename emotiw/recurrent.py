@@ -73,7 +73,7 @@ class ClipBLSTM(nn.Module):
         classes:int,    # Likewise
     ):
         super().__init__()
-        self.scale, self.blstm = Standardise(f, mask), BLSTM(f.shape[-1], sizes, classes)
+        self.scale, self.blstm = Standardise(f, mask, units=True), BLSTM(f.shape[-1], sizes, classes)
 
     def frames(self,
         f:Tensor,     # `(B, T, d)`

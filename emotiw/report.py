@@ -60,6 +60,7 @@ def row(
     cells = dict(n=n, published=published, ours=100*ours, k_of_n=text, low=100*low, high=100*high, sd=100*sd, clips=ours*n - published*n/100,
         verdict=LOST if lost else verdict(ours, (low, high), published/100, published_n, same_part), uar=100*np.mean([uar(r.emotion, r.predicted, EMOTIONS8) for r in runs]))
     if groups is not None: cells |= dict(zip(('group_low', 'group_high'), (100*e for e in group_bootstrap(right, groups))))
+    if lost: cells |= dict(lost=True)
     if leaked: cells |= dict(without_leaks=100*clean.mean(), clean_n=len(clean))
     return cells
 
@@ -67,9 +68,10 @@ def row(
 def absent(
     published:float,  # Per cent
     why:str,          # In words
+    lost:bool=False,  # As in `row`
 )->dict:
     "A row without a number of ours"
-    return dict.fromkeys(('n', 'published', 'ours', 'k_of_n', 'low', 'high', 'sd', 'clips', 'verdict', 'uar'), np.nan) | dict(published=published, verdict=why)
+    return dict.fromkeys(('n', 'published', 'ours', 'k_of_n', 'low', 'high', 'sd', 'clips', 'verdict', 'uar'), np.nan) | dict(published=published, verdict=why) | ({'lost': True} if lost else {})
 
 # %% ../nbs/31_report.ipynb #389a664d
 def shown(
@@ -78,7 +80,8 @@ def shown(
     "A table of rows, formatted"
     out, num = pd.DataFrame(index=table.index), lambda x, f: '' if pd.isna(x) else f.format(x)
     span = lambda a, b: '' if pd.isna(a) else f'{a:.1f} to {b:.1f}'
-    out['published, %'] = [LOST if v == LOST else num(x, '{:.1f}') for x, v in zip(table.published, table.verdict)]
+    lost = table.lost.eq(True) if 'lost' in table else pd.Series(False, table.index)
+    out['published, %'] = [LOST if l else num(x, '{:.1f}') for x, l in zip(table.published, lost)]
     out['ours, %'] = [num(x, '{:.1f}') for x in table.ours]
     out['k/N'] = table.k_of_n.fillna('')
     out['95 % interval'] = [span(a, b) for a, b in zip(table.low, table.high)]

@@ -59,7 +59,9 @@ def inner_folds(
 )->list:                 # Pairs of positions in `rows`: known, asked
     "Cross-validation inside a training part"
     groups, least = rows.group.nunique(), rows.emotion.value_counts().min()
-    if rows.group.notna().all() and groups > 1: return list(GroupKFold(min(most, groups)).split(rows, groups=rows.group))
+    if rows.group.notna().all() and groups > 1:
+        folds = list(GroupKFold(min(most, groups)).split(rows, groups=rows.group))
+        if all(rows.emotion.iloc[known].nunique() > 1 for known, _ in folds): return folds
     if least < 2: raise Problem(f'{rows.emotion.value_counts().idxmin()} has one clip to train on: no parameter can be chosen by cross-validation; add clips')
     return list(StratifiedKFold(min(most, least), shuffle=True, random_state=0).split(rows, rows.emotion))
 
@@ -95,7 +97,7 @@ class Choice:
     value: float          # Of the classifier's parameter
     accuracy: float       # On the inner folds, 0 to 1
     tried: int            # Combinations
-    answers: np.ndarray   # Shares for each clip of the training part, by models that did not know it, `(n, classes)`
+    answers: np.ndarray   # Shares for each clip of the training part `(n, classes)`, by models that did not know it, with parameters chosen without it
 
 # %% ../nbs/13a_selection.ipynb #d72dd53a
 def choose(
@@ -107,11 +109,12 @@ def choose(
     classes:int,               # How many there are
 )->Choice:
     "The kernel and the value that answer most clips of the inner folds"
-    best = None
-    for name, kernel in kernels.items():
-        K, p = kernel(), np.zeros((len(values), len(y), classes))
-        for known, asked in folds: p[:, asked] = shares(classifier, K[np.ix_(known, known)], y[known], K[np.ix_(asked, known)], values, classes)
-        right = (p.argmax(-1) == y).mean(1)
-        i = int(right.argmax())
-        if best is None or right[i] > best.accuracy: best = Choice(name, values[i], float(right[i]), len(kernels)*len(values), p[i])
-    return best
+    tried, p = [(name, v) for name in kernels for v in values], np.zeros((len(kernels), len(values), len(y), classes))
+    for k, kernel in enumerate(kernels.values()):
+        K = kernel()
+        for known, asked in folds: p[k, :, asked] = shares(classifier, K[np.ix_(known, known)], y[known], K[np.ix_(asked, known)], values, classes).swapaxes(0, 1)
+    p = p.reshape(len(tried), len(y), classes)
+    right = p.argmax(-1) == y
+    best, answers = int(right.mean(1).argmax()), np.zeros((len(y), classes))
+    for known, asked in folds: answers[asked] = p[right[:, known].mean(1).argmax(), asked]      # what the other folds would have chosen
+    return Choice(*tried[best], float(right[best].mean()), len(tried), answers)

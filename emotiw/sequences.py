@@ -28,12 +28,14 @@ class Standardise(nn.Module):
     def __init__(self,
         f:Tensor,      # The training part's vectors `(B, N, d)`
         mask:Tensor,   # Which of them are there, `(B, N)`
+        units:bool=False,  # Has each number a unit of its own? If not, one that hardly varies beside the others counts as constant
     ):
         super().__init__()
         valid = f[mask > 0]
         if not len(valid): raise Problem(f'none of the {len(f)} clips to train on has sound, or a face, or whatever else is asked for: there is nothing to learn from')
+        std, least = valid.std(0, correction=min(1, len(valid) - 1)), 1e-3*valid.std(correction=0).clamp_min(1e-6)
         self.register_buffer('mean', valid.mean(0))
-        self.register_buffer('std', valid.std(0).clamp_min(1e-3*valid.std().clamp_min(1e-6)))
+        self.register_buffer('std', torch.where(std > 1e-5*valid.abs().amax(0), std, 1.) if units else std.clamp_min(least))
 
     def forward(self,
         f:Tensor,   # `(..., d)`
