@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from . import backbones
 from .backbones import Classifier, backbone, embed, load_weights, vectors
-from .core import device, home, reproducible
+from .core import Problem, device, home, reproducible
 from .features import Extractor, FaceCrops, Feature, Sound, cached
 from .images import VOTES, ImageSet
 from .runs import Outcome, Result, Run
@@ -194,6 +194,7 @@ def tune_on_images(
     "Tune a face network on `images`"
     parts = {s: rows for s, rows in images.images.groupby('split')}
     other = parts.get('val', parts.get('test'))
+    if lost := [p for p, rows in (('train', parts.get('train')), ('val or test', other)) if rows is None]: raise Problem(f'{images.name}: no pictures in its {lost[0]} part: a network needs both to be tuned and measured')
     train, held = _drawn(parts['train'], config, seed)
     classifier = Classifier(backbone(config.network, weights=config.weights, size=config.size), len(images.emotions), config.dropout, config.hidden)
     if config.hidden_weights: load_weights(classifier.hidden, config.hidden_weights)

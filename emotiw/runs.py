@@ -79,7 +79,8 @@ def plain(
     if isinstance(x, dict): return {str(k): plain(v) for k, v in x.items()}
     if isinstance(x, (list, tuple)): return [plain(y) for y in x]
     if isinstance(x, np.generic): return x.item()
-    return x.name if isinstance(x, Path) else x
+    if isinstance(x, Path): return x.parent.name if home('runs') in x.parents else x.name   # of a run's weights, what the run is and not its key
+    return x
 
 # %% ../nbs/09_runs.ipynb #0ff48049
 @dataclass(frozen=True)

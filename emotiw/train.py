@@ -136,7 +136,7 @@ class Keeper(Callback):
         m = {k: float(v) for k, v in trainer.callback_metrics.items()}
         self.kept['rows'].append(dict(epoch=trainer.current_epoch, **m))
         if self.watch in m:
-            if self.sign*m[self.watch] >= self.kept['loss']: return
+            if not self.sign*m[self.watch] < self.kept['loss']: return   # nor where it is not a number
             self.kept['loss'] = self.sign*m[self.watch]
         self.kept |= dict(epoch=trainer.current_epoch, weights={k: v.detach().clone() for k, v in learner.net.state_dict().items()})
 
@@ -177,6 +177,7 @@ def _fit(net, train, held, schedule, seed, folder, objective, parts):
     with warnings.catch_warnings(), reproducible(seed, torch.get_num_threads()):
         warnings.simplefilter('ignore')
         _trainer(schedule, callbacks, parts).fit(Learner(net, schedule, seed, objective), train, held, **resume)
+    if not keeper.kept['weights']: raise Problem(f'the training diverged in its first epoch: its loss is not a number; lower the learning rate ({schedule.lr:g})')
     net.load_state_dict(keeper.kept['weights'])
     net.cpu().eval()
     if last and last.exists(): shutil.rmtree(folder)
