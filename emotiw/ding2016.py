@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import NamedTuple
 import numpy as np, pandas as pd, torch
 from safetensors import safe_open
-from scipy.special import softmax
 from sklearn.impute import SimpleImputer
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
@@ -34,7 +33,7 @@ from .imagesets import unit_scale
 from .kernels import normalised, set_kernels
 from .recurrent import ClipBLSTM, by_frames
 from .runs import Outcome, Result, Run, perform
-from .selection import CLASSIFIERS, Grid, choose, inner_folds, shares
+from .selection import CLASSIFIERS, Grid, choose, from_decisions, inner_folds, shares
 from .sequences import sequences
 from .train import Batches, Schedule, fit, probabilities
 
@@ -179,8 +178,7 @@ def functionals_cell(
     if np.isnan(X).all(): raise Problem(f'{corpus.name}: none of the {len(X)} clips to train on has sound')
     steps = make_pipeline(SimpleImputer(keep_empty_features=True), StandardScaler(), SVC())       # a clip without sound is the training part's mean
     search = GridSearchCV(steps, dict(svc__C=config.C, svc__kernel=config.kernels), cv=inner_folds(train), error_score='raise').fit(X, class_index(train, classes).numpy())
-    z = search.decision_function(asked)
-    p = softmax(np.column_stack([-z, z]) if z.ndim == 1 else z, 1)
+    p = from_decisions(search.decision_function(asked))
     chosen = {k.removeprefix('svc__'): v for k, v in search.best_params_.items()}
     return Outcome(pd.DataFrame(p, reported['clip'], classes), facts=dict(chosen, accuracy=float(search.best_score_)))
 
