@@ -8,7 +8,6 @@ __all__ = ['projection_kernel', 'log_euclid_kernel', 'set_kernels', 'normalised'
 # %% ../nbs/13_kernels.ipynb #ffd87457
 import math
 import numpy as np, torch
-from scipy.linalg import solve_triangular
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
@@ -63,26 +62,26 @@ class _Block:
         self.axes = torch.cat([f[0] for f in self.forms], -1)
 
     def products(self, other):
-        "Of the axes of all forms with the frames of another block, `(b, b', q, n')`, float64; one tensor a form"
+        "Of the axes of all forms with the frames of another block, `(b', b, q, n')`, float64; one tensor a form"
         (b, n), (c, m) = self.size, other.size
-        G = (self.frames @ other.frames.T).view(b, n, c, m).transpose(1, 2).double()
-        return (self.axes.mT[:, None] @ G).split([f[0].shape[-1] for f in self.forms], -2)
+        G = (self.frames @ other.frames.T).double().view(b, n, c*m)
+        return (self.axes.mT @ G).view(b, -1, c, m).permute(2, 0, 1, 3).split([f[0].shape[-1] for f in self.forms], 2)
 
 # %% ../nbs/13_kernels.ipynb #124d6812
 def _whole(K, one, two):
     "Inner products of forms, from those `K` of their parts that are no multiple of the identity"
     (_, _, t, c, D), (_, _, u, e, _) = one, two
-    return K + D*c[:, None]*e + c[:, None]*u.sum(-1) + t.sum(-1)[:, None]*e
+    return K + D*c*e[:, None] + c*u.sum(-1)[:, None] + t.sum(-1)*e[:, None]
 
 def _meet(
-    P,     # Products of the axes of one block with the frames of the other, `(b, b', q, n')`
+    P,     # Products of the axes of one block with the frames of the other, `(b', b, q, n')`
     one,   # A model's forms of one block
     two,   # And of the other
-):         # `(b, b', parameters)`
+):         # `(b', b, parameters)`
     "Inner products of forms, by way of the frames"
     (_, z, t, *_), (B, y, u, *_) = one, two
-    M = P @ B[None] + z[:, None, :, None]*y[None, :, None, :]
-    return _whole(((t[:, None] @ M.square())*u[None]).sum(-1), one, two)
+    M = (P.flatten(1, 2) @ B).view(*P.shape[:3], B.shape[-1]).addcmul_(z[..., None], y[:, None, None])
+    return _whole(((t @ M.square_())*u[:, None]).sum(-1), one, two)
 
 # %% ../nbs/13_kernels.ipynb #ad408358
 def _by_entries(
@@ -117,7 +116,7 @@ def _by_frames(
     for i, one in enumerate(blocks):
         for j, two in enumerate(blocks[i:], i):
             k = torch.cat([_meet(P, f, g) for P, f, g in zip(one.products(two), one.forms, two.forms)], -1).cpu().numpy()
-            K[parts[i], parts[j]], K[parts[j], parts[i]] = k, k.transpose(1, 0, 2)
+            K[parts[j], parts[i]], K[parts[i], parts[j]] = k, k.transpose(1, 0, 2)
     return K
 
 # %% ../nbs/13_kernels.ipynb #5305cbee
@@ -188,7 +187,7 @@ def _pls(
         new = (left := _length(t)) > 1e-10*whole                       # else what is left is rounding
         R[:, a, a], T[:, a] = np.where(new, left, 1)[:, 0], np.where(new, t/left, 0)
         f = f - T[:, a]*(T[:, a]*f).sum(1, keepdims=True)
-    return np.stack([solve_triangular(r.T, w, lower=True)*q for r, w, q in zip(R, np.stack(W, 1), along(parts, Y))])
+    return (np.linalg.inv(R).mT @ np.stack(W, 1))*along(parts, Y)
 
 def _length(x):
     "Of each row; infinite for one of zeros, which then stays at zero"
