@@ -10,6 +10,7 @@ __all__ = ['EMOTIONS', 'EMOTIONS8', 'Problem', 'emotion', 'home', 'atomic', 'dig
 import ast, dataclasses, errno, functools, hashlib, inspect, json, os, random, shutil, subprocess, tempfile, textwrap
 from contextlib import contextmanager
 from importlib import metadata
+from importlib.util import find_spec
 from pathlib import Path
 import numpy as np, pandas as pd, torch
 
@@ -122,12 +123,12 @@ def _unsaid(
 @functools.cache
 def _source(thing):
     "Digest of the source that stands for `thing`: its module's; where it was typed into a notebook, its own (a class': that of `__call__`)"
-    file = getattr(inspect.getmodule(thing), '__file__', None)
+    file = find_spec(thing).origin if isinstance(thing, str) else getattr(inspect.getmodule(thing), '__file__', None)
     return digest(_unsaid(Path(file).read_text() if file else inspect.getsource(thing.__call__ if inspect.isclass(thing) else thing)))
 
 # %% ../nbs/00_core.ipynb #e999999d
 def source_digest(
-    *things,  # Modules, or functions and classes
+    *things,  # Modules or their names, functions, classes
 )->str:
     "Hash of the source of `things`, whole modules where they have one"
     return digest(sorted(_source(t) for t in things))

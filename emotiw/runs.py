@@ -7,11 +7,12 @@ __all__ = ['THREADS', 'LIBRARIES', 'code_digest', 'Run', 'plain', 'Outcome', 'Re
            'pooled', 'EndWithParent', 'local_cluster', 'connect']
 
 # %% ../nbs/09_runs.ipynb #f2aa5a19
-import ast, ctypes, dataclasses, functools, importlib, json, logging, os, signal, sys, time
+import ast, ctypes, dataclasses, functools, json, logging, os, signal, sys, time
 from collections.abc import Callable
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
+from importlib.util import find_spec
 from pathlib import Path
 import dask, numpy as np, pandas as pd, torch
 from distributed import Client, LocalCluster, WorkerPlugin, wait
@@ -27,9 +28,9 @@ LIBRARIES = ('numpy', 'torch', 'torchvision', 'lightning')     # whose versions 
 @functools.cache
 def _reached(name):
     "Names of the modules of this package that module `name` imports, itself included"
-    tree = ast.parse(Path(importlib.import_module(name).__file__).read_text())
-    froms = [n for n in ast.walk(tree) if isinstance(n, ast.ImportFrom) and n.level == 1]
-    direct = {m for n in froms for m in ([f'emotiw.{n.module}'] if n.module else [f'emotiw.{a.name}' for a in n.names])}
+    tree = ast.parse(Path(find_spec(name).origin).read_text())
+    froms = [('emotiw.'*n.level + (n.module or ''), n.names) for n in ast.walk(tree) if isinstance(n, ast.ImportFrom)]
+    direct = {m for module, names in froms for m in ([f'emotiw.{a.name}' for a in names] if module == 'emotiw.' else [module]) if m.startswith('emotiw.')}
     return frozenset({name}.union(*(_reached(d) for d in direct)))
 
 # %% ../nbs/09_runs.ipynb #caa22d21
@@ -38,7 +39,7 @@ def code_digest(
 )->str:
     "Hash of the source that `work` can reach in this package; of `work` alone where it stands elsewhere"
     if not work.__module__.startswith('emotiw.'): return source_digest(work)
-    return source_digest(*(importlib.import_module(m) for m in sorted(_reached(work.__module__))))
+    return source_digest(*sorted(_reached(work.__module__)))
 
 # %% ../nbs/09_runs.ipynb #5c4bf0e4
 @dataclass(frozen=True)
