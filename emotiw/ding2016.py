@@ -5,15 +5,13 @@
 # %% auto #0
 __all__ = ['TEST_N', 'VAL_N', 'TEST', 'BASELINE', 'SOUND_VAL', 'GAIN', 'STATED', 'BY_SOUND', 'MODELS', 'FORMS', 'SCALES',
            'is_afew4', 'face_set', 'SetKernels', 'face_frames', 'set_matrices', 'KernelCell', 'kernel_cell',
-           'SoundCell', 'sound_cell', 'FunctionalsCell', 'functionals_cell', 'Side', 'side', 'inner_accuracy',
-           'best_structure', 'chosen_sound', 'Fusion', 'fuse', 'fuse_on_reported', 'Scale', 'face_features',
+           'FunctionalsCell', 'functionals_cell', 'best_structure', 'chosen_sound', 'Scale', 'face_features',
            'face_counts', 'kernel_results', 'sound_results']
 
 # %% ../nbs/20_ding2016.ipynb #fefa743a
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
 import numpy as np, pandas as pd, torch
 from safetensors import safe_open
 from sklearn.impute import SimpleImputer
@@ -21,21 +19,21 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
-from .bench import Bench, class_index, fold_rows, without_inner
+from .bench import Bench, class_index, fold_rows
 from .core import Problem
 from .corpus import Corpus, Fold
 from .deepfeatures import ImageTuning, frame_features, tune_on_images
 from .features import Egemaps, Extractor, FaceCrops, cached, extract
-from .fusion import fused, mean_scores
 from .handcrafted import DenseSift, Hog
 from .images import ImageSet
 from .imagesets import unit_scale
 from .kernels import normalised, set_kernels
-from .recurrent import ClipBLSTM, by_frames
+from .latefusion import Side, inner_accuracy, side
+from .recurrent import SequenceCell, sequence_cell
 from .runs import Outcome, Result, Run, perform
 from .selection import CLASSIFIERS, Grid, choose, from_decisions, inner_folds, shares
 from .sequences import sequences
-from .train import Batches, Schedule, fit, probabilities
+from .train import Schedule
 
 # %% ../nbs/20_ding2016.ipynb #d935a61e
 TEST_N, VAL_N = 593, 373
@@ -125,33 +123,6 @@ def kernel_cell(
     facts = dict(parameter=parameter, form=form, value=best.value, accuracy=best.accuracy, tried=best.tried)
     return Outcome(frame(p, reported), facts=facts, inner=frame(best.answers, train))
 
-# %% ../nbs/20_ding2016.ipynb #d9ac7cc2
-@dataclass(frozen=True)
-class SoundCell:
-    "One structure of Table 2"
-    sound: Egemaps
-    sizes: tuple                  # Of the layers, both directions together
-    schedule: Schedule
-    held_groups: int|None = None  # As in `fold_rows`, of either slice
-
-# %% ../nbs/20_ding2016.ipynb #e3a0a5fa
-def sound_cell(
-    config:SoundCell,
-    corpus:Corpus,
-    fold:Fold,
-    seed:int,
-)->Outcome:   # Probabilities of the reported clips; inner: of a second slice of the training part
-    "Train a BLSTM on the sound of a fold"
-    rest, inner = without_inner(corpus, fold, seed, config.held_groups)
-    classes, *rows = fold_rows(corpus, rest, seed, config.held_groups)
-    train, held, reported, asked = (Batches(sequences(config.sound, tuple(r.path)), class_index(r, classes), config.schedule.batch) for r in (*rows, inner))
-    train.seed = seed
-    torch.manual_seed(seed)
-    net = ClipBLSTM(*train.inputs, config.sizes, len(classes))
-    history = fit(net, train, held, config.schedule, seed, objective=by_frames)
-    answers = lambda batches, r: pd.DataFrame(probabilities(net, batches), r['clip'], classes)
-    return Outcome(answers(reported, rows[2]), history, inner=answers(asked, inner))
-
 # %% ../nbs/20_ding2016.ipynb #7bd00c89
 @dataclass(frozen=True)
 class FunctionalsCell:
@@ -182,36 +153,6 @@ def functionals_cell(
     chosen = {k.removeprefix('svc__'): v for k, v in search.best_params_.items()}
     return Outcome(pd.DataFrame(p, reported['clip'], classes), facts=dict(chosen, accuracy=float(search.best_score_)))
 
-# %% ../nbs/20_ding2016.ipynb #d38e6d60
-class Side(NamedTuple):
-    "What a system says, fold by fold"
-    reported: dict   # Name of a fold -> scores of its reported clips, one row a clip
-    inner: dict      # Name of a fold -> scores of clips of its training part that the system did not know
-
-    def pooled(self):
-        "Scores of all reported clips"
-        return pd.concat(self.reported.values()).fillna(0.).sort_index()
-
-# %% ../nbs/20_ding2016.ipynb #aac34c36
-def side(
-    results:list[Result],   # Of several cells, or of several runs of one; all folds
-)->Side:
-    "The mean of several cells or runs"
-    by_fold = {}
-    for r in results: by_fold.setdefault(r.run.fold.name, []).append(r)
-    return Side({f: mean_scores([r.predictions for r in rs]) for f, rs in by_fold.items()},
-                {f: pd.concat([r.inner for r in rs]).groupby(level=0).mean() for f, rs in by_fold.items()})
-
-# %% ../nbs/20_ding2016.ipynb #ac500817
-def inner_accuracy(
-    results:list[Result],   # Runs of one structure
-    corpus:Corpus,
-)->pd.Series:               # Name of a fold -> accuracy, 0 to 1
-    "How many of the clips that were held back for it each fold's runs get right, mean over runs"
-    truth = corpus.clips.set_index('clip').emotion
-    right = lambda s: float((s.idxmax(1) == truth.loc[s.index]).mean())
-    return pd.Series([right(r.inner) for r in results], [r.run.fold.name for r in results]).groupby(level=0).mean()
-
 # %% ../nbs/20_ding2016.ipynb #432fc31e
 def best_structure(
     done:dict,        # Of `sound_results`
@@ -228,38 +169,6 @@ def chosen_sound(
     "The runs of the structure that was chosen in each fold"
     best = best_structure(done, corpus)
     return side([r for k, rs in done.items() for r in rs if best[r.run.fold.name] == k])
-
-# %% ../nbs/20_ding2016.ipynb #afdf0f73
-class Fusion(NamedTuple):
-    "Two sides, fused"
-    scores: pd.DataFrame    # Of all reported clips
-    weights: pd.DataFrame   # $\lambda_c$: a row a fold, a column an emotion
-
-def fuse(
-    sound:Side,
-    faces:Side,
-    corpus:Corpus,
-    weigh,          # `weigh(sound, faces, truth) -> weights`, such as those of `SCHEMES`
-)->Fusion:
-    "Weights learned inside each fold, then its reported clips fused by them"
-    truth, weights, scores = corpus.clips.set_index('clip').emotion, {}, []
-    for f, said in sound.reported.items():
-        both = sound.inner[f].index.intersection(faces.inner[f].index)
-        weights[f] = weigh(sound.inner[f].loc[both], faces.inner[f].loc[both], truth.loc[both])
-        scores.append(fused(said, faces.reported[f], weights[f]))
-    return Fusion(pd.concat(scores).fillna(0.).sort_index(), pd.DataFrame(weights).T)
-
-# %% ../nbs/20_ding2016.ipynb #825d2d20
-def fuse_on_reported(
-    sound:Side,
-    faces:Side,
-    corpus:Corpus,
-    weigh,          # As in `fuse`
-)->Fusion:
-    "Weights learned from the reported clips themselves: not a measurement, shown to tell what it would pretend"
-    A, V = sound.pooled(), faces.pooled()
-    w = weigh(A, V, corpus.clips.set_index('clip').emotion.loc[A.index])
-    return Fusion(fused(A, V, w), w.to_frame('reported clips').T)
 
 # %% ../nbs/20_ding2016.ipynb #6ebea3ca
 @dataclass(frozen=True)
@@ -282,7 +191,7 @@ SCALES = dict(
                 {1: (32,), 2: (64,), 3: (32, 32), 4: (64, 64), 5: (32, 32, 32), 6: (32, 64, 32)}, Schedule(12, 42, 1e-2, patience=5), seeds=10),
     paper=Scale(FaceCrops(None, size=224),
                 ImageTuning('alexnet', 227, Schedule(100, 128, 1e-3, 'sgd', 5e-4, tenth=10, head=4., watch='held_accuracy', patience=10), weights='alexnet-imagenet', dropout=0.,
-                            votes=False, hidden=(4096, 4096), hidden_weights='alexnet-fc7-imagenet', varied=False),
+                            votes=False, hidden=(4096, 4096), hidden_weights='alexnet-fc7-imagenet', change='mirror'),
                 Grid(), {1: (64,), 2: (128,), 3: (64, 64), 4: (128, 128), 5: (128, 128, 128), 6: (156, 300, 102)},
                 Schedule(500, 10, 1e-5, 'sgd', 0., tenth=500, patience=20), seeds=10))
 
@@ -329,6 +238,6 @@ def sound_results(
     "Cells of Table 2"
     s, sound = bench.scale, sound or bench.scale.sound
     extract(sound, bench.paths, bench.client)
-    config = lambda sizes: SoundCell(sound, sizes, s.schedule, bench.held_groups)
-    done = iter(perform([Run(sound_cell, config(sizes), bench.corpus, f, seed) for sizes in structures.values() for f, seed in bench.each], bench.client, 'sound'))
+    config = lambda sizes: SequenceCell(sound, sizes, s.schedule, frames=True, held_groups=bench.held_groups)
+    done = iter(perform([Run(sequence_cell, config(sizes), bench.corpus, f, seed) for sizes in structures.values() for f, seed in bench.each], bench.client, 'sound'))
     return {k: [next(done) for _ in bench.each] for k in structures}
