@@ -142,10 +142,11 @@ def counted_weights(
 def likely_weights(
     *scores:pd.DataFrame,   # As in `mixed`
     truth:pd.Series,        # Emotion of each clip
+    prior:float=3.,         # Clips that speak for each system beforehand; 0: only those that are there
     rounds:int=500,         # Of expectation maximisation
 )->pd.Series:               # One weight a system
     "The point of the simplex under which the truth is most likely"
     S, y = _stacked(scores, truth)
     p, w = S[:, np.arange(len(y)), y].clip(1e-6), np.full(len(S), 1/len(S))
-    for _ in range(rounds): w = (w[:, None]*p/(w @ p)).mean(1)
+    for _ in range(rounds): w = ((w[:, None]*p/(w @ p)).sum(1) + prior)/(len(y) + prior*len(S))
     return pd.Series(w)

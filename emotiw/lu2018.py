@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['TEST', 'TEST_N', 'CHAMPION', 'NETWORKS', 'WINNER2016', 'WEIGHTINGS', 'SCALES', 'Cnn', 'equal_weights',
-           'winners_weights', 'fused_networks', 'best_network', 'best_alone', 'Scale', 'network_results']
+           'winners_weights', 'fused_networks', 'best_network', 'best_alone', 'Scale', 'labels', 'network_results']
 
 # %% ../nbs/21_lu2018.ipynb #c20d9fa2
 from dataclasses import dataclass, replace
@@ -113,10 +113,19 @@ SCALES = dict(
     tiny=Scale(FaceCrops(2, size=48), Segments(size=32), _TINY, Cnn(_TINY.tuning), _TINY, Voices(28), (8,), Schedule(1, 16, 1e-2), C3DCell(FaceCrops(2, size=48), 32, Schedule(1, 16, 1e-4)), seeds=1, c3d_seeds=1),
     quick=Scale(FaceCrops(16, size=64), Segments(size=64), Cnn(ImageTuning('vggface', 32), tuned=False, layer='fc6_relu'), Cnn(ImageTuning('resnet18', 48, Schedule(4, 32, 2e-3))),
                 Cnn(ImageTuning('vgg16', 32), tuned=False, layer='fc6_relu'), Voices(), (64,), Schedule(25, 16, 2e-3, patience=6),
-                C3DCell(FaceCrops(16, size=64), 32, Schedule(5, 8, 1e-4)), seeds=3, c3d_seeds=1),
+                C3DCell(FaceCrops(16, size=64), 24, Schedule(5, 8, 1e-4)), seeds=3, c3d_seeds=1),
     paper=Scale(FaceCrops(None, size=224), Segments(), Cnn(ImageTuning('vggface', 224, Schedule(20, 64, 1e-4)), layer='fc6_relu'), Cnn(ImageTuning('resnet50', 224, Schedule(20, 64, 1e-3), weights='resnet50-imagenet')),
                 Cnn(ImageTuning('vgg16', 224, Schedule(10, 64, 1e-4), weights='vgg16-imagenet', change='none'), layer='fc6_relu'), Voices(14_000), (256,), Schedule(100, 32, 1e-3, weight_decay=1e-4, patience=15),
                 C3DCell(FaceCrops(None, size=128), 112, Schedule(60, 12, 1e-3, 'sgd', 2e-4, tenth=30, patience=10), 'c3d-sports1m'), seeds=5, c3d_seeds=5))
+
+# %% ../nbs/21_lu2018.ipynb #cde2bcae
+def labels(
+    scale:Scale,
+)->dict[str, str]:   # Name of a network -> what its row is called
+    "The networks' names, with what stands in for them at this scale"
+    cnns = {'VGG-Face': ('vggface', scale.vggface), 'ResNet-50': ('resnet50', scale.resnet), 'sound': ('vgg16', scale.hearing)}
+    notes = {n: [cnn.tuning.network]*(cnn.tuning.network != own) + ['random numbers']*(not cnn.tuned) for n, (own, cnn) in cnns.items()}
+    return {n: f"{n} ({', '.join(notes[n])})" if notes.get(n) else n for n in NETWORKS}
 
 # %% ../nbs/21_lu2018.ipynb #eb45e69c
 def _features(cnn, seen, tuned):
