@@ -28,7 +28,7 @@ _MEAN = (90.25, 97.66, 101.41)     # blue, green, red
 class C3D(nn.Module):
     "The 3-D convolutional network of Tran et al. 2015"
     def __init__(self,
-        n_classes:int=7,
+        n_classes:int=7,     # Outputs
         size:int=112,        # Side of the input, px
         dropout:float=.5,    # After fc6 and fc7
     ):
@@ -112,7 +112,7 @@ class _Read:
 def window_batches(
     faces:FaceCrops,
     rows:pd.DataFrame,      # Of `Corpus.clips`
-    classes:list[str],
+    classes:list[str],      # In the order of the outputs
     batch:int,              # Windows
     seed:int|None=None,     # To train on: one window a clip, at a random place, in an order that hangs on it; None: all windows in order
 )->tuple:                   # The batches; for each window, which row of `rows` it is of

@@ -57,7 +57,7 @@ class Fusion(NamedTuple):
     weights: pd.DataFrame   # A row a fold
 
 def fuse(
-    sides:list[Side],
+    sides:list[Side],   # With the same folds
     corpus:Corpus,
     weigh,          # `weigh(*scores, truth=) -> weights`, a Series
     combine,        # `combine(*scores, weights=) -> scores`
@@ -72,7 +72,7 @@ def fuse(
 
 # %% ../nbs/18a_latefusion.ipynb #48c8d081
 def fuse_on_reported(
-    sides:list[Side],
+    sides:list[Side],   # With the same folds
     corpus:Corpus,
     weigh,          # As in `fuse`
     combine,        # Likewise
