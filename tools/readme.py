@@ -5,7 +5,8 @@ import pandas as pd
 from emotiw.report import shown
 
 ROOT = Path(__file__).parents[1]
-ROWS = dict(zhou2019_table2=['sound alone', 'faces alone', 'concatenation', 'Transformer x Transformer'], ding2016_table3=['faces alone', 'sound alone', 'scheme 1', 'scheme 3'])
+ROWS = dict(zhou2019_table2=['sound alone', 'faces alone', 'concatenation', 'Transformer x Transformer'], ding2016_table3=['faces alone', 'sound alone', 'scheme 1', 'scheme 3'],
+            lu2018_models=['VGG-Face (random numbers)', 'ResNet-50 (resnet18)', 'C3D', 'sound (random numbers)', 'VGG-Face + ResNet-50 + C3D + sound'])
 COLUMNS = ['published, %', 'ours, %', 'k/N', '95 % interval', 'over groups', 'sd of seeds', 'verdict']
 
 def table(csv):
