@@ -92,7 +92,7 @@ def _resnet(name, dim, size=224):
 # %% ../nbs/10_backbones.ipynb #ff5ef923
 def _he(layer):
     "He's initialisation for a convolution or a linear layer"
-    if isinstance(layer, (nn.Conv2d, nn.Linear)): nn.init.kaiming_normal_(layer.weight, nonlinearity='relu'); nn.init.zeros_(layer.bias)
+    if isinstance(layer, (nn.Conv2d, nn.Conv3d, nn.Linear)): nn.init.kaiming_normal_(layer.weight, nonlinearity='relu'); nn.init.zeros_(layer.bias)
 
 # %% ../nbs/10_backbones.ipynb #bcba60f3
 def _vgg16():

@@ -13,7 +13,7 @@ from time import perf_counter
 import numpy as np, pandas as pd, torch
 from torch import Tensor, nn
 from torch.nn import functional as F
-from .backbones import load_weights
+from .backbones import _he, load_weights
 from .bench import class_index, fold_rows, without_inner
 from .core import Note
 from .corpus import Corpus, Fold
@@ -62,10 +62,6 @@ class C3D(nn.Module):
         x, away = self.prepare(windows), (self.frame - self.size)//2
         x = _varied(x, self.size) if self.training else x[..., away:away + self.size, away:away + self.size]
         return self.head(self.net(x))
-
-def _he(layer):
-    "He's initialisation"
-    if isinstance(layer, (nn.Conv3d, nn.Linear)): nn.init.kaiming_normal_(layer.weight, nonlinearity='relu'); nn.init.zeros_(layer.bias)
 
 def _varied(x, size):
     "Windows `(n, 3, 16, h, h)` mirrored, turned and moved a little, all frames of one alike; `(n, 3, 16, size, size)`"
