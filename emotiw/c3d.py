@@ -9,12 +9,11 @@ __all__ = ['LENGTH', 'C3D', 'windows', 'read_window', 'short_clips', 'window_bat
 from collections import OrderedDict
 from dataclasses import dataclass
 from pathlib import Path
-from time import perf_counter
 import numpy as np, pandas as pd, torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 from .backbones import _he, load_weights
-from .bench import class_index, fold_rows, without_inner
+from .bench import class_index, fold_slices
 from .core import Note
 from .corpus import Corpus, Fold
 from .deepfeatures import cut, warp
@@ -128,7 +127,7 @@ class C3DCell:
     schedule: Schedule = Schedule()
     weights: str|None = None      # Where it starts: a name of the registry, or a path; None for random
     dropout: float = .5           # After fc6 and fc7
-    held_groups: int|None = None  # As in `fold_rows`, of either slice
+    held_groups: int|None = None  # As in `fold_slices`
 
 # %% ../nbs/15_c3d.ipynb #a9332f7b
 def c3d_cell(
@@ -136,21 +135,16 @@ def c3d_cell(
     corpus:Corpus,
     fold:Fold,
     seed:int,
-)->Outcome:   # Probabilities of the reported clips, the mean over their windows; inner: likewise of a second slice; facts: share of the time waited for data, windows
+)->Outcome:   # Probabilities of the reported clips, the mean over their windows; inner: likewise of a second slice; facts: share of the time waited for data; where it started
     "Train C3D on the faces of a fold"
-    rest, inner = without_inner(corpus, fold, seed, config.held_groups)
-    classes, train, held, reported = fold_rows(corpus, rest, seed, config.held_groups)
+    classes, train, held, reported, aside = fold_slices(corpus, fold, seed, config.held_groups)
     batches = lambda rows, seed=None: window_batches(config.faces, rows, classes, config.schedule.batch, seed)
     torch.manual_seed(seed)
     net = C3D(len(classes), config.size, config.dropout)
     if config.weights: load_weights(net.net, config.weights)
-    learnt, (stop, _) = batches(train, seed)[0], batches(held) if len(held) else (None, None)
-    start = perf_counter()
-    history = fit(net, learnt, stop, config.schedule, seed)
-    waited = (learnt.waited + (stop.waited if stop else 0))/(perf_counter() - start)
-    said = {name: _clip_means(net, *batches(rows), rows, classes) for name, rows in (('reported', reported), ('inner', inner))}
-    return Outcome(said['reported'], history, inner=said['inner'], facts=dict(waited=waited, windows=len(learnt.targets), start=net.net.initialisation))
-
-def _clip_means(net, batches, at, rows, classes):
-    "Mean probabilities over the windows of each clip"
-    return pd.DataFrame(probabilities(net, batches), columns=classes).groupby(at).mean().set_axis(rows['clip'])
+    history = fit(net, batches(train, seed)[0], batches(held)[0] if len(held) else None, config.schedule, seed)
+    def said(rows):
+        "Mean probabilities over the windows of each clip"
+        each, at = batches(rows)
+        return pd.DataFrame(probabilities(net, each), columns=classes).groupby(at).mean().set_axis(rows['clip'])
+    return Outcome(said(reported), history, inner=said(aside), facts=dict(waited=history.attrs['waited'], start=net.net.initialisation))

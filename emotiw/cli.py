@@ -101,7 +101,7 @@ def tables(
     images:str=typer.Option('made', help="The image sets that face networks are tuned on: 'made', or paths separated by commas."),
     only:list[str]=typer.Option(None, help='Only this table (may be repeated).'),
     cluster:str=typer.Option(None, help='Address of a dask scheduler; by default a cluster on this machine.'),
-    workers:int=typer.Option(None, help='Processes of the cluster on this machine.'),
+    workers:int=typer.Option(None, help='Processes of the cluster on this machine; fewer than it has GPUs: each trains on several.'),
     media:bool=typer.Option(False, help="Show the corpus' faces in the report: for your own eyes."),
     allow_leaks:bool=typer.Option(False, help='Show numbers although parts leak.'),
     reports:Path=typer.Option(Path('reports'), help='Where reports go: REPORTS/<corpus>/.'),

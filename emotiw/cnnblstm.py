@@ -8,11 +8,10 @@ __all__ = ['CnnBLSTM', 'CnnCell', 'cnn_cell']
 # %% ../nbs/15a_cnnblstm.ipynb #68378a5f
 from dataclasses import dataclass
 from pathlib import Path
-from time import perf_counter
 import numpy as np, pandas as pd, torch
 from torch import Tensor, nn
 from .backbones import Backbone, backbone, split_at
-from .bench import class_index, fold_rows, without_inner
+from .bench import class_index, fold_slices
 from .corpus import Corpus, Fold
 from .features import Extractor, cached_rows
 from .recurrent import BLSTM, clip_scores
@@ -71,7 +70,7 @@ class CnnCell:
     start: float = .1             # The BLSTM's weights start uniform in ±`start`
     dropout: float = 0.           # Of a frame's numbers
     most: int|None = None         # Pictures of a clip, from its start; None for all
-    held_groups: int|None = None  # As in `fold_rows`, of either slice
+    held_groups: int|None = None  # As in `fold_slices`
 
 # %% ../nbs/15a_cnnblstm.ipynb #89199883
 class _Read:
@@ -91,13 +90,10 @@ def cnn_cell(
     seed:int,
 )->Outcome:   # Probabilities of the reported clips; inner: of a second slice of the training part; facts: share of the time waited for data
     "Train a CNN's last layers and a BLSTM on a fold"
-    rest, inner = without_inner(corpus, fold, seed, config.held_groups)
-    classes, train, held, reported = fold_rows(corpus, rest, seed, config.held_groups)
+    classes, train, held, reported, aside = fold_slices(corpus, fold, seed, config.held_groups)
     def batches(rows, seed=None): return Ahead((np.array([Path(p) for p in rows.path], object),), class_index(rows, classes), config.schedule.batch, seed, _Read(config))
     torch.manual_seed(seed)
     net = CnnBLSTM(backbone(config.network, weights=config.weights, size=config.size), config.layer, config.sizes, len(classes), config.start, config.dropout)
-    learnt, start = batches(train, seed), perf_counter()
-    history = fit(net, learnt, batches(held) if len(held) else None, config.schedule, seed)
-    waited = learnt.waited/(perf_counter() - start)
+    history = fit(net, batches(train, seed), batches(held) if len(held) else None, config.schedule, seed)
     answers = lambda rows: pd.DataFrame(probabilities(net, batches(rows)), rows['clip'], classes)
-    return Outcome(answers(reported), history, inner=answers(inner), facts=dict(waited=waited))
+    return Outcome(answers(reported), history, inner=answers(aside), facts=dict(waited=history.attrs['waited']))

@@ -9,7 +9,7 @@ __all__ = ['turned', 'BLSTM', 'clip_scores', 'frame_loss', 'ClipBLSTM', 'by_fram
 from dataclasses import dataclass
 import pandas as pd, torch
 from torch import Tensor, nn
-from .bench import class_index, fold_rows, without_inner
+from .bench import class_index, fold_slices
 from .core import Problem
 from .corpus import Corpus, Fold
 from .features import Extractor
@@ -109,6 +109,8 @@ def by_frames(
     z, mask = net.frames(*inputs)
     return frame_loss(z, target, mask), clip_scores(z, mask)
 
+by_frames.summed = True    # over frames and clips
+
 # %% ../nbs/14_recurrent.ipynb #4534fb6b
 @dataclass(frozen=True)
 class SequenceCell:
@@ -119,7 +121,7 @@ class SequenceCell:
     frames: bool = False          # Has every frame its clip's label, or the clip one answer?
     start: float = .1             # Weights start uniform in ±`start`
     dropout: float = 0.           # Of a frame's numbers
-    held_groups: int|None = None  # As in `fold_rows`, of either slice
+    held_groups: int|None = None  # As in `fold_slices`
 
 # %% ../nbs/14_recurrent.ipynb #a37bf883
 def sequence_cell(
@@ -129,12 +131,11 @@ def sequence_cell(
     seed:int,
 )->Outcome:   # Probabilities of the reported clips; inner: of a second slice of the training part
     "Train a BLSTM on a fold"
-    rest, inner = without_inner(corpus, fold, seed, config.held_groups)
-    classes, *rows = fold_rows(corpus, rest, seed, config.held_groups)
-    train, held, reported, asked = (Batches(sequences(config.features, tuple(r.path)), class_index(r, classes), config.schedule.batch) for r in (*rows, inner))
+    classes, *rows = fold_slices(corpus, fold, seed, config.held_groups)
+    train, held, reported, aside = (Batches(sequences(config.features, tuple(r.path)), class_index(r, classes), config.schedule.batch) for r in rows)
     train.seed = seed
     torch.manual_seed(seed)
     net = ClipBLSTM(*train.inputs, config.sizes, len(classes), config.start, config.dropout)
     history = fit(net, train, held, config.schedule, seed, objective=by_frames if config.frames else cross_entropy)
     answers = lambda batches, r: pd.DataFrame(probabilities(net, batches), r['clip'], classes)
-    return Outcome(answers(reported, rows[2]), history, inner=answers(asked, inner))
+    return Outcome(answers(reported, rows[2]), history, inner=answers(aside, rows[3]))

@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['THREADS', 'LIBRARIES', 'code_digest', 'Run', 'plain', 'Outcome', 'Result', 'provenance', 'do', 'perform', 'stale',
-           'pooled', 'EndWithParent', 'local_cluster', 'connect']
+           'pooled', 'gpus_of', 'Settle', 'local_cluster', 'connect']
 
 # %% ../nbs/09_runs.ipynb #f2aa5a19
 import ast, ctypes, dataclasses, functools, json, logging, os, signal, sys, time
@@ -30,7 +30,7 @@ def _reached(name):
     "Names of the modules of this package that module `name` imports, itself included"
     tree = ast.parse(Path(find_spec(name).origin).read_text())
     froms = [('emotiw.'*n.level + (n.module or ''), n.names) for n in ast.walk(tree) if isinstance(n, ast.ImportFrom)]
-    direct = {m for module, names in froms for m in ([f'emotiw.{a.name}' for a in names] if module == 'emotiw.' else [module]) if m.startswith('emotiw.')}
+    direct = {m for module, names in froms for m in ([f'emotiw.{a.name}' for a in names] if module in ('emotiw', 'emotiw.') else [module]) if m.startswith('emotiw.')}
     return frozenset({name}.union(*(_reached(d) for d in direct)))
 
 # %% ../nbs/09_runs.ipynb #caa22d21
@@ -211,10 +211,25 @@ def _end_with_parent():
     if sys.platform == 'linux': ctypes.CDLL(None).prctl(1, signal.SIGKILL)
 
 # %% ../nbs/09_runs.ipynb #063d4ce0
-class EndWithParent(WorkerPlugin):
-    "Ties a worker's life to its parent's"
+def gpus_of(
+    worker:int,   # Its number, from 0
+    workers:int,  # How many there are
+    gpus:int,     # Likewise
+)->list[int]:
+    "The GPUs that a worker has"
+    if not gpus: return []
+    return list(range(worker, gpus, workers)) or [worker % gpus]
+
+# %% ../nbs/09_runs.ipynb #c123db95
+@dataclass(frozen=True)
+class Settle(WorkerPlugin):
+    "Ties a worker's life to its parent's, and gives it its GPUs"
+    workers: int   # How many there are
+    gpus: tuple    # Names of the GPUs, as `CUDA_VISIBLE_DEVICES` has them
+
     def setup(self, worker):
         _end_with_parent()
+        if self.gpus: os.environ['CUDA_VISIBLE_DEVICES'] = ','.join(self.gpus[i] for i in gpus_of(worker.name, self.workers, len(self.gpus)))
         signal.signal(signal.SIGINT, signal.SIG_IGN)                          # Ctrl-C is for the command, which ends its workers
         logging.getLogger('distributed.worker').setLevel(logging.CRITICAL)   # else it prints a traceback if it misses its cluster's last second; errors of runs reach the client anyway
 
@@ -229,10 +244,11 @@ def local_cluster(
     "A dask cluster on this machine for the block"
     with atomic(home('dask')/'writable') as probe: probe.touch()   # tells now, in one line, if nothing can be kept
     logging.getLogger('distributed').setLevel(logging.ERROR)
-    n = workers or 2*torch.cuda.device_count() or os.cpu_count()
-    with dask.config.set({'distributed.nanny.pre-spawn-environ': dask.config.get('distributed.nanny.pre-spawn-environ') | _MEMORY}), \
+    gpus = tuple((os.environ.get('CUDA_VISIBLE_DEVICES') or ','.join(map(str, range(torch.cuda.device_count())))).split(',')) if torch.cuda.is_available() else ()
+    n = workers or 2*len(gpus) or os.cpu_count()
+    with dask.config.set({'distributed.nanny.pre-spawn-environ': dask.config.get('distributed.nanny.pre-spawn-environ') | _MEMORY, 'distributed.worker.daemon': n >= len(gpus)}), \
          LocalCluster(n_workers=n, threads_per_worker=1, dashboard_address=None, local_directory=str(home('dask'))) as cluster, Client(cluster) as client:
-        client.register_plugin(EndWithParent())
+        client.register_plugin(Settle(n, gpus))
         yield client
 
 # %% ../nbs/09_runs.ipynb #c0617727

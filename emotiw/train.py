@@ -6,7 +6,7 @@
 __all__ = ['Schedule', 'Batches', 'Ahead', 'cross_entropy', 'precision', 'fit', 'probabilities']
 
 # %% ../nbs/08_train.ipynb #31caad64
-import copy, logging, math, shutil, warnings
+import copy, logging, math, shutil
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -47,8 +47,14 @@ class Schedule:
         return (step + 1)/up if step < up else .5*(1 + math.cos(math.pi*(step - up)/max(1, steps - up)))
 
 # %% ../nbs/08_train.ipynb #7c1c0e04
+def _rank():
+    "Which of how many devices that train one network this process has"
+    d = torch.distributed
+    return (d.get_rank(), d.get_world_size()) if d.is_available() and d.is_initialized() else (0, 1)
+
 class Batches:
     "Batches of `inputs` and `targets`; with a `seed`, in an order that hangs on it and on `epoch`"
+    waited = 0.       # seconds that a network had to wait for them
     def __init__(self,
         inputs:tuple,      # Tensors or arrays whose first axis is the example
         targets:Tensor,    # Class indices `(n,)` or class probabilities `(n, classes)`
@@ -69,15 +75,18 @@ class Batches:
         return torch.arange(n) if self.seed is None else torch.randperm(n, generator=rng)
 
     def __iter__(self):
-        rng = torch.Generator().manual_seed((self.seed or 0)*100_003 + self.epoch)
-        for rows in self.order(rng).tensor_split(len(self)):   # of nearly equal size: no batch of one, which batch normalisation refuses
+        rng, (rank, ranks) = torch.Generator().manual_seed((self.seed or 0)*100_003 + self.epoch), _rank()
+        order = self.order(rng)
+        if rank: rng.manual_seed(rank*7919 + self.epoch)       # each device draws its own augmentation
+        for rows in order.tensor_split(len(self)):             # of nearly equal size: no batch of one, which batch normalisation refuses
+            rows = rows.tensor_split(ranks)[rank]
             x = tuple(i[rows] for i in self.inputs)
             yield (self.change(x, rng) if self.change else x), self.targets[rows]
 
 # %% ../nbs/08_train.ipynb #a960b629
 class Ahead(Batches):
     "`Batches` that a thread makes ready while the network works on those before"
-    ahead, waited = 2, 0.     # batches; seconds that were spent waiting for them
+    ahead = 2     # batches
 
     def __iter__(self):
         batches, ready = super().__iter__(), deque()
@@ -109,22 +118,23 @@ def precision()->str:
     return 'bf16-mixed' if device() == 'cuda' else '32-true'
 
 # %% ../nbs/08_train.ipynb #412fb7a6
-def _fit(net, train, held, schedule, seed, folder, objective, parts):
+def _fit(net, train, held, schedule, seed, folder, objective, devices, parts):
     "`fit` with `parts` batches to a step"
-    from emotiw.learner import Learner, trainer   # here, since Lightning brings torchvision and torch's compiler with it: three seconds for whoever trains nothing
+    from emotiw import learner   # here, since Lightning brings torchvision and torch's compiler with it: three seconds for whoever trains nothing
     last = Path(folder)/'last.ckpt' if folder else None
-    loop, keeper = trainer(schedule, bool(held), precision(), parts, last)
-    resume = dict(ckpt_path=last, weights_only=True) if last and last.exists() else {}
-    with warnings.catch_warnings(), reproducible(seed, torch.get_num_threads()):
-        warnings.simplefilter('ignore')
-        loop.fit(Learner(net, schedule, seed, objective), train, held, **resume)
-    if not keeper.kept['weights']: raise Problem(f'the training diverged in its first epoch: its loss is not a number; lower the learning rate ({schedule.lr:g})')
-    net.load_state_dict(keeper.kept['weights'])
+    args = net, train, held, schedule, seed, objective, precision(), parts, last
+    with reproducible(seed, torch.get_num_threads()): kept = learner.train(*args) if devices == 1 else learner.train_together(devices, seed, *args)
+    if not kept['weights']: raise Problem(f'the training diverged in its first epoch: its loss is not a number; lower the learning rate ({schedule.lr:g})')
+    net.load_state_dict(kept['weights'])
     net.cpu().eval()
     if last and last.exists(): shutil.rmtree(folder)
-    history = pd.DataFrame(keeper.kept['rows'])
-    history.attrs['best'] = keeper.kept['epoch']
+    history = pd.DataFrame(kept['rows'])
+    history.attrs |= dict(best=kept['epoch'], waited=kept['waited'])
     return history
+
+def _out_of_memory(e):
+    "Does `e` say so, be it raised here or in the process of one of several devices?"
+    return isinstance(e, torch.OutOfMemoryError) or 'torch.OutOfMemoryError' in str(e)
 
 # %% ../nbs/08_train.ipynb #03abbc17
 def fit(
@@ -135,12 +145,15 @@ def fit(
     seed:int=0,               # Of dropout; initialisation and order have the caller's
     folder:Path|None=None,    # Where a long training keeps its checkpoint
     objective=cross_entropy,  # What is minimised
-)->pd.DataFrame:              # One row an epoch: loss, held_loss, held_accuracy, batch; `.attrs['best']` is the epoch kept
+    devices:int|None=None,    # That train together; None: all GPUs that this process sees, or one CPU
+)->pd.DataFrame:              # One row an epoch: loss, held_loss, held_accuracy, batch; `.attrs` has `best`, the epoch kept, and `waited`, the share of the time that went into waiting for batches
     "Train `net`, keep the weights of the epoch that was best on the held slice"
     start, batch = copy.deepcopy(net.state_dict()), train.batch
     while True:
-        try: return _fit(net, train, held, schedule, seed, folder, objective, parts=-(-batch//train.batch)).assign(batch=train.batch)
-        except torch.OutOfMemoryError:
+        share = min(devices or torch.cuda.device_count(), *(len(b.targets)//len(b)//2 for b in (train, held) if b))   # two examples a device at least
+        try: return _fit(net, train, held, schedule, seed, folder, objective, max(1, share), parts=-(-batch//train.batch)).assign(batch=train.batch)
+        except (torch.OutOfMemoryError, torch.multiprocessing.ProcessRaisedException) as e:
+            if not _out_of_memory(e): raise
             if train.batch == 1: raise Problem('out of GPU memory with a single example; choose a smaller network or input') from None
         train = copy.copy(train)
         train.batch = -(-train.batch//2)
