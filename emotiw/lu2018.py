@@ -7,6 +7,7 @@ __all__ = ['TEST', 'TEST_N', 'CHAMPION', 'NETWORKS', 'WINNER2016', 'WEIGHTINGS',
            'winners_weights', 'fused_networks', 'best_network', 'best_alone', 'Scale', 'labels', 'network_results']
 
 # %% ../nbs/21_lu2018.ipynb #c20d9fa2
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 import pandas as pd
 from .bench import Bench
@@ -153,11 +154,13 @@ def network_results(
     for e in dict.fromkeys((s.c3d.faces, s.faces, s.segments)): extract(e, bench.paths, bench.client)
     tuning = {n: Run(tune_on_images, cnn.tuning, data) for n, (cnn, _, data) in cnns.items() if cnn.tuned}
     c3d = [Run(c3d_cell, replace(s.c3d, held_groups=bench.held_groups), bench.corpus, f, seed) for f in bench.folds for seed in bench.seeds[:s.c3d_seeds]]
-    first = perform([*tuning.values(), *c3d], bench.client, 'networks')
-    tuned, done = dict(zip(tuning, first)), {'C3D': first[len(tuning):]}
-    asked = {n: _runs(bench, *_cell(bench, cnn, seen, tuned.get(n))) for n, (cnn, seen, _) in cnns.items()}
-    rest = iter(perform([r for rs in asked.values() for r in rs], bench.client, 'blstms'))
-    done |= {n: [next(rest) for _ in rs] for n, rs in asked.items()}
+    with ThreadPoolExecutor(1) as beside:
+        windows = beside.submit(perform, c3d, bench.client, 'c3d')
+        if not bench.client: windows.result()                 # here, one after the other
+        tuned = dict(zip(tuning, perform(list(tuning.values()), bench.client, 'tuning')))
+        asked = {n: _runs(bench, *_cell(bench, cnn, seen, tuned.get(n))) for n, (cnn, seen, _) in cnns.items()}
+        rest = iter(perform([r for rs in asked.values() for r in rs], bench.client, 'blstms'))
+        done = {n: [next(rest) for _ in rs] for n, rs in asked.items()} | {'C3D': windows.result()}
     return {n: done[n] for n in NETWORKS}, tuned
 
 def _runs(bench, work, config): return [Run(work, config, bench.corpus, f, seed) for f, seed in bench.each]

@@ -91,6 +91,7 @@ class Outcome:
     history: pd.DataFrame|None = None       # One row an epoch
     weights: dict|None = None               # Tensors by name, to be kept
     facts: dict = field(default_factory=dict)   # Anything else worth saying, plain values
+    curves: dict|None = None                # Clip -> name -> numbers from its start to its end, such as the attention on its frames: what pages draw
     inner: pd.DataFrame|None = None         # Likewise of clips of the training part that were not trained on: what choices and fusions are made by
 
 # %% ../nbs/09_runs.ipynb #8468f793
@@ -116,6 +117,11 @@ class Result:
         return pd.DataFrame(self.record['history'])
 
     @property
+    def curves(self):
+        "What a clip's time tells: clip -> name -> numbers; None where nothing is told"
+        return self.record['curves']
+
+    @property
     def weights(self):
         "The file of its weights"
         return self.run.file.with_suffix('.safetensors')
@@ -139,7 +145,7 @@ def _table(frame):
 # %% ../nbs/09_runs.ipynb #764df098
 def _store(run, outcome, seconds):
     "Keep `outcome` of `run`: the weights first, so that a record without them cannot be"
-    record = dict(key=run.key, data=run.data.name, fingerprint=run.data.fingerprint, **plain(run.settings), predictions=_table(outcome.predictions), inner=_table(outcome.inner),
+    record = dict(key=run.key, data=run.data.name, fingerprint=run.data.fingerprint, **plain(run.settings), predictions=_table(outcome.predictions), inner=_table(outcome.inner), curves=plain(outcome.curves),
         history=None if outcome.history is None else outcome.history.to_dict('list'), facts=plain(outcome.facts), seconds=round(seconds, 2), **provenance())
     if outcome.weights is not None:
         with atomic(run.file.with_suffix('.safetensors')) as tmp: save_file({k: v.contiguous() for k, v in outcome.weights.items()}, tmp)

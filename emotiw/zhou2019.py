@@ -4,9 +4,9 @@
 
 # %% auto #0
 __all__ = ['PUBLISHED_N', 'SETS', 'TABLE1', 'TABLE1_N', 'FROZEN', 'TABLE2', 'TEXT', 'TABLE3', 'SUBMISSIONS', 'CLASS_WEIGHTS',
-           'TEST_COUNTS', 'SCALES', 'Submission', 'System', 'Stream', 'AudioVisual', 'Cell', 'cell', 'Scale', 'Hearing',
-           'voices_run', 'listen', 'runs', 'results', 'face_sets', 'tuned_faces', 'enhanced', 'lacking', 'member_runs',
-           'train_weights', 'ensemble', 'median_epochs', 'attended']
+           'TEST_COUNTS', 'SCALES', 'Submission', 'System', 'Stream', 'AudioVisual', 'Cell', 'attention_curves', 'cell',
+           'Scale', 'Hearing', 'voices_run', 'listen', 'runs', 'results', 'chosen_inside', 'face_sets', 'tuned_faces',
+           'enhanced', 'lacking', 'member_runs', 'train_weights', 'ensemble', 'median_epochs', 'attended']
 
 # %% ../nbs/22_zhou2019.ipynb #816da0bb
 from dataclasses import dataclass, replace
@@ -97,6 +97,13 @@ class Stream(nn.Module):
         "One vector a clip"
         return self.attention(self.scale(f), mask)
 
+    def weights(self,
+        f:Tensor,      # As in `forward`
+        mask:Tensor,   # Likewise
+    )->Tensor:         # `(B, N)`
+        "The weight of each frame"
+        return self.attention.weights(self.scale(f), mask)
+
 # %% ../nbs/22_zhou2019.ipynb #d58666b8
 class AudioVisual(nn.Module):
     "The streams of a system, their fusion, a classifier"
@@ -151,6 +158,18 @@ def _inputs(config, rows):
     return (*sequences(config.sound, tuple(rows.path)), *sequences(config.frames, tuple(rows.path)))
 
 # %% ../nbs/22_zhou2019.ipynb #e70d97f7
+@torch.inference_mode()
+def attention_curves(
+    net:AudioVisual,
+    inputs:tuple,     # As its `forward` takes them
+    clips,            # Their ids
+)->dict:              # Clip -> 'sound' and 'face' -> the weights of its frames, in order
+    "Where a network looks and listens, for drawing"
+    fa, ma, fv, mv = inputs
+    told = {n: (s.weights(f, m), m > 0) for n, s, f, m in (('sound', net.audio, fa, ma), ('face', net.visual, fv, mv)) if s is not None}
+    return {c: {n: [round(v, 4) for v in w[i][m[i]].tolist()] for n, (w, m) in told.items()} for i, c in enumerate(clips)}
+
+# %% ../nbs/22_zhou2019.ipynb #39e74e15
 def cell(
     config:Cell,
     corpus:Corpus,
@@ -165,7 +184,7 @@ def cell(
     train, held, reported = (Batches(x, class_index(r, classes), config.schedule.batch) if x else None for x, r in zip(inputs, rows))
     train.seed = start
     history = fit(net, train, held, config.schedule, start)
-    return Outcome(pd.DataFrame(probabilities(net, reported), rows[2]['clip'], classes), history)
+    return Outcome(pd.DataFrame(probabilities(net, reported), rows[2]['clip'], classes), history, curves=attention_curves(net, inputs[2], rows[2]['clip']))
 
 # %% ../nbs/22_zhou2019.ipynb #8efd9b33
 @dataclass(frozen=True)
@@ -259,6 +278,15 @@ def results(
     for e in dict.fromkeys(x for r in every for x in (r.config.frames, r.config.sound)): extract(e, bench.paths, bench.client)
     done = iter(perform(every, bench.client, 'cells'))
     return {name: [next(done) for _ in rs] for name, rs in rows.items()}
+
+# %% ../nbs/22_zhou2019.ipynb #4258dd12
+def chosen_inside(
+    rows:dict[str, list[Result]],  # By the name of a row
+)->list[Result]:
+    "In each fold the runs of the row whose held slice had the smallest loss, mean over seeds"
+    loss = {n: pd.Series([r.history.held_loss.min() for r in rs], [r.run.fold.name for r in rs]).groupby(level=0).mean() for n, rs in rows.items()}
+    best = pd.DataFrame(loss).idxmin(axis=1)
+    return [r for n, rs in rows.items() for r in rs if best[r.run.fold.name] == n]
 
 # %% ../nbs/22_zhou2019.ipynb #e371d79b
 def face_sets(
