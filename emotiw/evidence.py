@@ -133,8 +133,8 @@ def clip_strip(
     top = np.concatenate(some, 1)
     wave = load_wave(path).samples
     if not len(wave): return np.concatenate([top, np.full((64, 512, 3), 128, np.uint8)])
-    s = np.abs(spectrogram(wave)[::-1])
-    decibel = 20*np.log10(s/max(s.max(), 1e-9) + 1e-3)           # -60 to 0
+    s = spectrogram(wave)[::-1]
+    decibel = 20/np.log(10)*(s - s.max())
     grey = cv2.resize((255*(1 + decibel/60)).clip(0, 255).astype(np.uint8), (512, 64), interpolation=cv2.INTER_AREA)
     return np.concatenate([top, cv2.cvtColor(cv2.applyColorMap(grey, cv2.COLORMAP_MAGMA), cv2.COLOR_BGR2RGB)])
 

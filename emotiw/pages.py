@@ -70,10 +70,11 @@ def table_html(
     heads = [' '.join(map(str, c)) if isinstance(c, tuple) else str(c) for c in table.columns]
     head = lambda h, kind='': f'<th scope="col"{kind}>{html.escape(h)}</th>'
     first = str(table.index.name or '') if not isinstance(table.index, pd.MultiIndex) else ' '.join(str(n or '') for n in table.index.names)
+    kind = lambda column: ' class="text"' if any('class=' in _cell(x) for x in column) else ''
     name = lambda i: f'<a href="{html.escape(links[i])}">{html.escape(i)}</a>' if links and i in links else html.escape(i)
     rows = '\n'.join(f'<tr><th scope="row">{name(i)}</th>{"".join(map(_cell, r))}</tr>' for i, r in zip(flat.index, flat.itertuples(index=False, name=None)))
     return (f'<div class="scroll" tabindex="0" role="region" aria-label="{html.escape(caption or "table")}"><table{" class=sortable" if sortable else ""}>'
-            f'{f"<caption>{html.escape(caption)}</caption>" if caption else ""}<thead><tr>{head(first, " class=text")}{"".join(map(head, heads))}</tr></thead>\n<tbody>{rows}</tbody></table></div>')
+            f'{f"<caption>{html.escape(caption)}</caption>" if caption else ""}<thead><tr>{head(first, " class=text")}{"".join(head(h, kind(flat.iloc[:, i])) for i, h in enumerate(heads))}</tr></thead>\n<tbody>{rows}</tbody></table></div>')
 
 # %% ../nbs/29_pages.ipynb #e7b9f15b
 def interval_svg(

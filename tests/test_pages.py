@@ -1,0 +1,109 @@
+"The committed reports as a reader meets them: every link leads somewhere, nothing comes from elsewhere, and a browser, a keyboard and a phone can use them"
+import re, shutil
+from html.parser import HTMLParser
+from urllib.parse import unquote
+import pytest
+from repository import files, root
+
+PAGES = [p for p in files() if p.suffix == '.html' and (root/'reports') in p.parents]
+REPORTS = sorted({p.parent for p in PAGES if (p.parent/'static').exists()})
+CHROMIUM = next(filter(None, map(shutil.which, ('chromium', 'chromium-browser', 'google-chrome'))), None)
+by_name = dict(ids=lambda p: p.name)
+
+class Links(HTMLParser):
+    "What a page links or shows, and what it lacks for those who do not see it"
+    def __init__(self):
+        super().__init__()
+        self.targets, self.mute = [], []
+    def handle_starttag(self, tag, attrs):
+        attrs = dict(attrs)
+        self.targets += [(tag, attrs[k]) for k in ('href', 'src') if attrs.get(k)]
+        if tag == 'img' and 'alt' not in attrs: self.mute.append(self.getpos())
+
+def links(page):
+    "The `Links` of a page"
+    parser = Links()
+    parser.feed(page.read_text())
+    return parser
+
+def broken(page):
+    "What `page` links or shows that is not there"
+    for tag, target in links(page).targets:
+        if target.startswith(('data:', '#', 'mailto:')): continue
+        if re.match(r'\w+:', target):
+            if tag != 'a': yield f'{target} is loaded from elsewhere'
+        elif not (page.parent/unquote(target.partition('#')[0])).exists(): yield target
+
+def test_broken_links_are_seen(tmp_path):
+    page = tmp_path/'a.html'
+    page.write_text('<a href="b.html">b</a><script src="https://x.org/a.js"></script><a href="https://x.org">x</a><img src="a.html">')
+    assert list(broken(page)) == ['b.html', 'https://x.org/a.js is loaded from elsewhere'] and links(page).mute
+
+@pytest.mark.parametrize('report', REPORTS, **by_name)
+def test_links_resolve_and_pictures_have_words(report):
+    pages = [p for p in PAGES if report in p.parents]
+    assert len(pages) > 20
+    assert not [f'{p.relative_to(root)}: {b}' for p in pages for b in broken(p)]
+    assert not [p for p in pages if links(p).mute]
+
+def test_reports_stay_small():
+    assert sum(p.stat().st_size for p in files() if (root/'reports') in p.parents) < 30e6
+
+def luminance(colour):
+    "Relative luminance of '#rrggbb' or '#rgb' (WCAG 2)"
+    digits = colour[1:] if len(colour) == 7 else ''.join(2*c for c in colour[1:])
+    linear = [c/12.92 if c <= .04045 else ((c + .055)/1.055)**2.4 for c in (int(digits[i:i + 2], 16)/255 for i in (0, 2, 4))]
+    return sum(w*c for w, c in zip((.2126, .7152, .0722), linear))
+
+def test_colours_can_be_read():
+    "Text against both grounds, light and dark: at least 4.5 to 1"
+    for block in re.findall(r':root \{(.*?)\}', (root/'emotiw/static/style.css').read_text()):
+        colours = dict(re.findall(r'--(\w+): (#\w+)', block))
+        for text in ('ink', 'soft', 'link', 'published', 'face', 'sound', 'ours'):
+            for ground in ('paper', 'band'):
+                high, low = sorted((luminance(colours[text]), luminance(colours[ground])), reverse=True)
+                assert (high + .05)/(low + .05) >= (4.5 if text in ('ink', 'soft', 'link') else 3), (text, ground)
+
+@pytest.fixture(scope='module')
+def browser():
+    if not CHROMIUM: pytest.skip('skipped: no chromium is installed')
+    from playwright.sync_api import sync_playwright
+    with sync_playwright() as p:
+        browser = p.chromium.launch(executable_path=CHROMIUM, args=['--no-sandbox'])
+        yield browser
+        browser.close()
+
+@pytest.mark.parametrize('scheme', ['light', 'dark'])
+@pytest.mark.parametrize('width', [390, 1280])
+@pytest.mark.parametrize('report', REPORTS, **by_name)
+def test_in_a_browser(browser, report, width, scheme, tmp_path):
+    "Index, a table, and the page behind a number: no error, nothing wider than the screen"
+    page = browser.new_page(viewport=dict(width=width, height=900), color_scheme=scheme)
+    errors = []
+    page.on('console', lambda m: errors.append(m.text) if m.type == 'error' else None)
+    page.on('pageerror', lambda e: errors.append(str(e)))
+    page.goto((report/'index.html').as_uri())
+    for step in ('zhou2019_table2.html', 'zhou2019_table2/concatenation.html'):
+        page.screenshot(path=tmp_path/'shot.png')
+        assert (tmp_path/'shot.png').stat().st_size > 5000
+        assert page.evaluate('document.documentElement.scrollWidth') <= width, page.url
+        page.click(f'a[href="{step}"]')
+    assert page.locator('h1').inner_text() == 'concatenation'
+    assert page.evaluate('document.documentElement.scrollWidth') <= width
+    assert not errors
+    page.close()
+
+@pytest.mark.parametrize('report', REPORTS, **by_name)
+def test_tables_sort_by_keyboard_and_code_unfolds(browser, report):
+    page = browser.new_page()
+    page.goto((report/'zhou2019_table2.html').as_uri())
+    head = page.locator('table.sortable th', has_text='ours, %').first
+    column = lambda: [float(t) for t in page.locator('table.sortable', has_text='ours, %').first.locator('tbody tr td:nth-child(3)').all_inner_texts() if t]
+    head.locator('button').press('Enter')
+    assert head.get_attribute('aria-sort') == 'descending' and column() == sorted(column(), reverse=True)
+    head.locator('button').press('Enter')
+    assert head.get_attribute('aria-sort') == 'ascending' and column() == sorted(column())
+    assert not page.locator('.code').first.is_visible()
+    page.check('#code')
+    assert page.locator('.code').first.is_visible()
+    page.close()
