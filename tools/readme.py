@@ -1,5 +1,5 @@
-"""Write the README's tables from the committed reports: python tools/readme.py"""
-import re
+"""Write the README's tables from the committed reports, and nbs/README.md from the notebooks' first cells: python tools/readme.py"""
+import json, re
 from pathlib import Path
 import pandas as pd
 from emotiw.report import shown
@@ -21,4 +21,19 @@ def filled(text):
     part = re.compile(r'(<!-- (\w+): written by \S+ from (\S+) -->\n).*?(<!-- /\2 -->)', re.S)
     return part.sub(lambda m: f'{m[1]}{table(ROOT/m[3])}\n{m[4]}', text)
 
-if __name__ == '__main__': (ROOT/'README.md').write_text(filled((ROOT/'README.md').read_text()))
+PARTS = {'0': 'The foundation: numbers, corpora, faces, sound, features, training, runs', '1': 'Features, networks, kernels, fusion', '2': 'The papers, and the pieces of a page', '3': 'Reports and the command line',
+         '5': 'Tables of ding2016', '6': 'Tables of lu2018', '7': 'Tables of zhou2019', '9': 'All papers'}
+
+def line(notebook):
+    "A row of the list: the notebook, and what its first cell says in a line"
+    title, _, summary = ''.join(json.loads(notebook.read_text())['cells'][0]['source']).partition('\n')
+    return f'| [{notebook.stem}]({notebook.name}) | {summary.strip(" >\n")} |'.replace('\n', ' ')
+
+def listed():
+    "nbs/README.md: every notebook with one line, in reading order"
+    parts = [f'## {what}\n\n| notebook | |\n| --- | --- |\n' + '\n'.join(line(p) for p in sorted((ROOT/'nbs').glob(f'{n}*.ipynb'))) for n, what in PARTS.items()]
+    return '# The notebooks\n\nIn reading order, which is the order in which they import each other. Written by tools/readme.py from their first cells.\n\n' + '\n\n'.join(parts) + '\n'
+
+if __name__ == '__main__':
+    (ROOT/'README.md').write_text(filled((ROOT/'README.md').read_text()))
+    (ROOT/'nbs/README.md').write_text(listed())
