@@ -27,7 +27,8 @@ PARTS = {'0': 'The foundation: numbers, corpora, faces, sound, features, trainin
 def line(notebook):
     "A row of the list: the notebook, and what its first cell says in a line"
     title, _, summary = ''.join(json.loads(notebook.read_text())['cells'][0]['source']).partition('\n')
-    return f'| [{notebook.stem}]({notebook.name}) | {summary.strip(" >\n")} |'.replace('\n', ' ')
+    told = ' '.join(summary.split()).removeprefix('> ')
+    return f'| [{notebook.stem}]({notebook.name}) | {told} |'
 
 def listed():
     "nbs/README.md: every notebook with one line, in reading order"
