@@ -154,11 +154,22 @@ class Layout:
     def _repr_markdown_(self): return f'**{self.name}**: {self.about}\n```\n{self.tree}\n```'
 
 # %% ../nbs/02_corpus.ipynb #19479c5f
-_AFEW = dict(train=('Train_AFEW',), val=('Val_AFEW',), test=('Test_vid_Distribute', 'Test/Test_vid_Distribute'))
+_AFEW = dict(train='Train_AFEW', val='Val_AFEW', test='Test_vid_Distribute')
+
+def _afew_part(root, name):
+    "The folder called `name` in `root` or in its Test folder, or, as unpacking often leaves it, in a folder of its own name; None where there is none"
+    there = [root/f for f in (f'{name}/{name}', f'Test/{name}/{name}', name, f'Test/{name}') if (root/f).is_dir()]
+    return there[0] if there else None
 
 def _afew_parts(root):
     "The folder of each part that is there"
-    return {split: root/f for split, folders in _AFEW.items() for f in folders if (root/f).is_dir()}
+    return {split: f for split, name in _AFEW.items() if (f := _afew_part(root, name))}
+
+def _afew_root(where):
+    "The folder that holds the parts: `where`, or the only one below it that does (the package has a folder of its own around them); else None"
+    if _afew_parts(where): return where
+    below = [p for p in sorted(where.iterdir()) if p.is_dir() and not p.name.startswith('.') and _afew_parts(p)]
+    return below[0] if len(below) == 1 else None
 
 # %% ../nbs/02_corpus.ipynb #eea4aecc
 def _afew_labelled(split, folder):
@@ -168,21 +179,21 @@ def _afew_labelled(split, folder):
 
 # %% ../nbs/02_corpus.ipynb #6cf36c74
 def read_afew(
-    root:Path,   # The folder that holds Train_AFEW, Val_AFEW and, if one has it, Test_vid_Distribute
+    where:Path,  # The folder that holds Train_AFEW, Val_AFEW and, if one has it, Test_vid_Distribute, or the one around it
 )->Corpus:
     "AFEW as the challenge handed it out in 2016-2019"
-    rows = []
+    root, rows = _afew_root(where), []
     for split, folder in _afew_parts(root).items():
         rows += [_clip(split, p.stem, p) for p in _videos(folder)] if split == 'test' else _afew_labelled(split, folder)
-    return _corpus(root, 'afew', rows)
+    return _corpus(root, 'afew', rows, name=_name(where, (root/'made.json').is_file()))
 
 # %% ../nbs/02_corpus.ipynb #4b4643ae
 AFEW = Layout('afew', 'folders are labels (any spelling); ids may repeat between parts; the test part has no labels', '''\
-DIR/
+DIR/                                           (or one folder deeper)
   Train_AFEW/{Angry,Disgust,Fear,Happy,Neutral,Sad,Surprise}/000046280.avi ...
   Val_AFEW/{Angry,Disgust,Fear,Happy,Neutral,Sad,Surprise}/001140840.avi ...
-  Test_vid_Distribute/000046240.avi ...        (optional; may also lie in Test/)
-  *.xml, *.zip, AlignedFaces_LBPTOP_Points/    (passed over)''', lambda where: where.is_dir() and bool(_afew_parts(where)), read_afew)
+  Test_vid_Distribute/000046240.avi ...        (optional; may also lie in Test/; each may lie in a folder of its own name once more)
+  *.xml, *.zip, AlignedFaces_LBPTOP_Points/    (passed over)''', lambda where: where.is_dir() and _afew_root(where) is not None, read_afew)
 AFEW
 
 # %% ../nbs/02_corpus.ipynb #80885821

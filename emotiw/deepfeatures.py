@@ -58,7 +58,7 @@ class FrameFeatures(Extractor):
         net = _network(self.network, self.size, self.weights, self.seed, self.weights and self.weights.stat().st_mtime_ns, self.layer)
         images = grey(crops['images']) if self.grey else crops['images']
         f = embed(net, images)
-        return Feature(dict(f=f, found=crops['found'], times=crops['times']), crops.notes)
+        return crops.beside(f=f)
 
 # %% ../nbs/10a_deepfeatures.ipynb #eb4168b0
 @dataclass(frozen=True)

@@ -49,7 +49,7 @@ def is_afew4(
     corpus:Corpus,
 )->bool:
     "Is this EmotiW2014's corpus, by the name of its folder?"
-    return corpus.layout == 'afew' and not corpus.made and bool(re.search(r'afew[\W_]*(v?4|2014)', corpus.root.name, re.I))
+    return corpus.layout == 'afew' and not corpus.made and bool(re.search(r'afew[\W_]*(v?4|2014)', corpus.name, re.I))
 
 # %% ../nbs/20_ding2016.ipynb #a5147fac
 def face_set(

@@ -107,7 +107,7 @@ class TransformFeatures(Extractor):
         b, crops = self.base, cached(self.base.faces, path)
         net = _network(b.network, b.size, b.weights, b.seed, b.weights and b.weights.stat().st_mtime_ns)
         mean, std = over_transforms(net, grey(crops['images']) if b.grey else crops['images'], self.transforms)
-        return Feature(dict(mean=mean, std=std, found=crops['found'], times=crops['times']), crops.notes)
+        return crops.beside(mean=mean, std=std)
 
 # %% ../nbs/10b_enhance.ipynb #e82fc72b
 def norm_fft(

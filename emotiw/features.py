@@ -15,6 +15,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 from . import audio, faces, video
 from .core import Note, Problem, atomic, device, digest, home, reproducible, source_digest, versions
+from .rehearsal import refuse, rehearsal
 
 # %% ../nbs/07_features.ipynb #651b0101
 @dataclass(frozen=True)
@@ -24,6 +25,12 @@ class Feature:
     notes: tuple[Note, ...] = ()   # What was dropped or replaced on the way
 
     def __getitem__(self, name): return self.arrays[name]
+
+    def beside(self,
+        **arrays:np.ndarray,   # One row a frame
+    ):                         # A `Feature`
+        "Other arrays of the same frames: `found`, `times` and the notes are this feature's"
+        return Feature(dict(arrays, found=self['found'], times=self['times']), self.notes)
 
 # %% ../nbs/07_features.ipynb #9902e08e
 class Extractor:
@@ -73,6 +80,7 @@ def cached(
     if entry.exists():
         try: return _read(entry)
         except (SafetensorError, KeyError, ValueError): damaged = (Note('cache', f'{entry.name}: damaged entry computed again'),)
+    refuse(f'{type(extractor).__name__} of {Path(path).name}')
     with reproducible(0): feature = extractor(path)
     _write(entry, feature)
     return Feature(feature.arrays, feature.notes + damaged)
@@ -153,10 +161,18 @@ def extract(
 )->dict[str, tuple]:        # Clip id -> notes
     "Compute and keep what is missing of the features of `paths`"
     missing = {c: p for c, p in paths.items() if not _entry(extractor, p).exists()}
+    if plan := rehearsal(): return _noted(plan, extractor, paths, missing)
     if client is None or not missing: return {c: _note(extractor, p) for c, p in paths.items()}
     futures = client.map(_note, [extractor]*len(missing), list(missing.values()), key=[f'{type(extractor).__name__}-{extractor.key(p)}' for p in missing.values()])
     fresh = dict(zip(missing, client.gather(futures)))
     return {c: fresh[c] if c in fresh else _note(extractor, p) for c, p in paths.items()}
+
+# %% ../nbs/07_features.ipynb #73ce1e3c
+def _noted(plan, extractor, paths, missing):
+    "What `extract` does in a rehearsal: the missing are noted, the notes of the others read"
+    for p in missing.values(): plan.feature(_entry(extractor, p), extractor, p)
+    for c in paths.keys() - missing.keys(): plan.known(type(extractor).__name__, _entry(extractor, paths[c]))
+    return {c: () if c in missing else _note(extractor, p) for c, p in paths.items()}
 
 # %% ../nbs/07_features.ipynb #47e595c6
 def _entries(extractor, days):

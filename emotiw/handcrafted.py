@@ -69,7 +69,7 @@ class DenseSift(Extractor):
 
     def __call__(self, path):
         crops = cached(self.faces, path)
-        return Feature(dict(f=dense_sift(crops['images'], self.size, self.step, self.patch), found=crops['found'], times=crops['times']), crops.notes)
+        return crops.beside(f=dense_sift(crops['images'], self.size, self.step, self.patch))
 
 # %% ../nbs/11_handcrafted.ipynb #91b0e82f
 @dataclass(frozen=True)
@@ -83,4 +83,4 @@ class Hog(Extractor):
 
     def __call__(self, path):
         crops = cached(self.faces, path)
-        return Feature(dict(f=hog_features(crops['images'], self.size, self.cell, self.directions), found=crops['found'], times=crops['times']), crops.notes)
+        return crops.beside(f=hog_features(crops['images'], self.size, self.cell, self.directions))

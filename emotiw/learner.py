@@ -58,8 +58,9 @@ class Keeper(Callback):
     "Keeps the weights of the best epoch, and a row of measurements an epoch"
     def __init__(self,
         watch:str='held_loss',   # As in `Schedule`
+        reported=None,           # `Batches` whose accuracy each row tells; nothing is chosen by it
     ):
-        self.watch, self.sign = watch, -1 if watch == 'held_accuracy' else 1
+        self.watch, self.sign, self.reported = watch, -1 if watch == 'held_accuracy' else 1, reported
         self.kept = dict(loss=float('inf'), epoch=-1, weights={}, rows=[], waited=0.)
 
     def state_dict(self): return self.kept
@@ -67,11 +68,20 @@ class Keeper(Callback):
 
     def on_train_epoch_end(self, trainer, learner):
         m = {k: float(v) for k, v in trainer.callback_metrics.items()}
+        if self.reported: m['reported_accuracy'] = self.accuracy(trainer, learner)
         self.kept['rows'].append(dict(epoch=trainer.current_epoch, **m))
         if self.watch in m:
             if not self.sign*m[self.watch] < self.kept['loss']: return   # nor where it is not a number
             self.kept['loss'] = self.sign*m[self.watch]
         self.kept |= dict(epoch=trainer.current_epoch, weights={k: v.detach().clone() for k, v in learner.net.state_dict().items()})
+
+    @torch.no_grad()
+    def accuracy(self, trainer, learner):
+        "On the reported examples, with the weights as they are"
+        learner.eval()
+        right = sum((learner.net(*(i.to(learner.device) for i in x)).argmax(1).cpu() == y).sum() for x, y in self.reported)
+        learner.train()
+        return int(trainer.strategy.reduce(right.to(learner.device), reduce_op='sum'))/len(self.reported.targets)   # of several devices, each has a share
 
     def on_fit_start(self, trainer, learner): self.start = time.monotonic()
 
@@ -101,9 +111,10 @@ def trainer(
     parts:int=1,    # Batches to a step
     last:Path|None=None, # Where a long training keeps its checkpoint
     devices:int=1,  # That train one network together
+    reported=None,  # As in `Keeper`
 ):                  # The trainer and its `Keeper`
     "Lightning's trainer as every run here uses it: silent"
-    keeper = Keeper(schedule.watch)
+    keeper = Keeper(schedule.watch, reported)
     several = dict(strategy=DDPStrategy(find_unused_parameters=True)) if devices > 1 else {}   # a batch without any face leaves a network for faces unused
     callbacks = [keeper] + watch*[EarlyStopping(schedule.watch, patience=schedule.patience, mode='min' if keeper.sign > 0 else 'max')] + ([Saver(last)] if last else [])
     for part in 'pytorch', 'fabric': logging.getLogger(f'lightning.{part}').setLevel(logging.ERROR)
@@ -121,10 +132,11 @@ def train(
     precision:str,      # Lightning's name of it
     parts:int=1,        # Batches to a step
     last:Path|None=None,# Where a long training keeps its checkpoint
+    reported=None,      # As in `Keeper`
     devices:int=1,      # That train it together
 )->dict:                # What the `Keeper` kept
     "Train `net`, going on from `last` if it is there"
-    loop, keeper = trainer(schedule, bool(held), precision, parts, last, devices)
+    loop, keeper = trainer(schedule, bool(held), precision, parts, last, devices, reported)
     resume = dict(ckpt_path=last, weights_only=True) if last and last.exists() else {}
     with warnings.catch_warnings():
         warnings.simplefilter('ignore')

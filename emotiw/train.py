@@ -118,11 +118,11 @@ def precision()->str:
     return 'bf16-mixed' if device() == 'cuda' else '32-true'
 
 # %% ../nbs/08_train.ipynb #412fb7a6
-def _fit(net, train, held, schedule, seed, folder, objective, devices, parts):
+def _fit(net, train, held, schedule, seed, folder, objective, reported, devices, parts):
     "`fit` with `parts` batches to a step"
     from emotiw import learner   # here, since Lightning brings torchvision and torch's compiler with it: three seconds for whoever trains nothing
     last = Path(folder)/'last.ckpt' if folder else None
-    args = net, train, held, schedule, seed, objective, precision(), parts, last
+    args = net, train, held, schedule, seed, objective, precision(), parts, last, reported
     with reproducible(seed, torch.get_num_threads()): kept = learner.train(*args) if devices == 1 else learner.train_together(devices, seed, *args)
     if not kept['weights']: raise Problem(f'the training diverged in its first epoch: its loss is not a number; lower the learning rate ({schedule.lr:g})')
     net.load_state_dict(kept['weights'])
@@ -145,13 +145,14 @@ def fit(
     seed:int=0,               # Of dropout; initialisation and order have the caller's
     folder:Path|None=None,    # Where a long training keeps its checkpoint
     objective=cross_entropy,  # What is minimised
+    reported:Batches|None=None, # Whose accuracy every row tells; nothing is chosen by it
     devices:int|None=None,    # That train together; None: all GPUs that this process sees, or one CPU
-)->pd.DataFrame:              # One row an epoch: loss, held_loss, held_accuracy, batch; `.attrs` has `best`, the epoch kept, and `waited`, the share of the time that went into waiting for batches
+)->pd.DataFrame:              # One row an epoch: loss, held_loss, held_accuracy, reported_accuracy, batch; `.attrs` has `best`, the epoch kept, and `waited`, the share of the time that went into waiting for batches
     "Train `net`, keep the weights of the epoch that was best on the held slice"
     start, batch = copy.deepcopy(net.state_dict()), train.batch
     while True:
-        share = min(devices or torch.cuda.device_count(), *(len(b.targets)//len(b)//2 for b in (train, held) if b))   # two examples a device at least
-        try: return _fit(net, train, held, schedule, seed, folder, objective, max(1, share), parts=-(-batch//train.batch)).assign(batch=train.batch)
+        share = min(devices or torch.cuda.device_count(), *(len(b.targets)//len(b)//2 for b in (train, held, reported) if b))   # two examples a device at least
+        try: return _fit(net, train, held, schedule, seed, folder, objective, reported, max(1, share), parts=-(-batch//train.batch)).assign(batch=train.batch)
         except (torch.OutOfMemoryError, torch.multiprocessing.ProcessRaisedException) as e:
             if not _out_of_memory(e): raise
             if train.batch == 1: raise Problem('out of GPU memory with a single example; choose a smaller network or input') from None
