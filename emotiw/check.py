@@ -125,7 +125,7 @@ def check(
     folds = folds or ('split' if corpus.clips.split.nunique() > 1 else 'group')
     if folds not in ('split', 'group'): raise Problem(f'folds {folds!r}: it is one of split, group')
     paths = dict(zip(corpus.clips['clip'], corpus.clips.path))
-    if client: extract(ClipPrint(), paths, client)
+    extract(ClipPrint(), paths, client)
     found = {c: cached(ClipPrint(), p) for c, p in paths.items()}
     prints = {c: f.arrays for c, f in found.items()}
     lost = ledger({c: f.notes for c, f in found.items()})

@@ -4,15 +4,16 @@
 
 # %% auto #0
 __all__ = ['notebooks', 'summary_notebook', 'table_notebook', 'execute', 'package_digest', 'table_key', 'up_to_date', 'mark_done',
-           'page', 'ledger_page', 'index', 'Plan', 'plan', 'rebuild']
+           'page', 'ledger_page', 'index', 'Plan', 'plan', 'table_page', 'front_pages', 'rebuild']
 
 # %% ../nbs/31a_rebuild.ipynb #4d55464b
-import html, shutil
+import html, os, shutil
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 import nbformat, pandas as pd, papermill as pm, psutil
+from traitlets.config import Config
 from .core import Problem, atomic, device, digest, file_digest, home, versions
 from .corpus import Corpus, parts
 from .data import open_corpus, open_image_sets
@@ -62,6 +63,8 @@ def _stable(nb, asked):
     return nb
 
 # %% ../nbs/31a_rebuild.ipynb #11f2d342
+_CONFIG = Config(KernelManager=dict(transport='ipc' if os.name == 'posix' else 'tcp'))   # not over the network, where others could listen
+
 def execute(
     source:Path,      # A table notebook
     target:Path,      # Where the executed one goes
@@ -73,7 +76,7 @@ def execute(
     unknown = set(parameters) - set(pm.inspect_notebook(str(source)))
     if unknown: raise Problem(f"{source.name} has no parameter {', '.join(sorted(unknown))}")
     with atomic(target) as tmp:
-        try: pm.execute_notebook(str(source), str(tmp), parameters, kernel_name='python3', progress_bar=False)
+        try: pm.execute_notebook(str(source), str(tmp), parameters, kernel_name='python3', progress_bar=False, config=_CONFIG)
         except pm.PapermillExecutionError as e: raise _last_words(e) from None
         nbformat.write(_stable(nbformat.read(tmp, 4), asked), tmp)
 
@@ -169,6 +172,27 @@ class Plan:
     asked: dict       # Parameters as the user gave them
     folder: Path      # reports/<corpus>
 
+    def _paths(self, shape):
+        "Parameters that are paths, shaped"
+        each = lambda ps: ','.join(shape(Path(p.strip()).expanduser().resolve()) for p in ps)
+        named = dict(corpus=[self.asked['corpus']], images=self.asked['images'].split(','))   # several image sets
+        return {k: each(ps) for k, ps in named.items() if ps != ['made']}
+
+    @property
+    def here(self):
+        "Where what was named as a path lies on this machine"
+        return self._paths(str)
+
+    @property
+    def told(self):
+        "The parameters as a report shows them: where a corpus lies is its holder's business"
+        return self.asked | self._paths(lambda p: '/'.join(p.parts[-2:]))
+
+    @property
+    def data(self):
+        "Fingerprints of what is read"
+        return self.corpus.fingerprint, *(s.fingerprint for s in self.sets.values())
+
 # %% ../nbs/31a_rebuild.ipynb #93245fda
 def plan(
     only:list[str]|None,   # Names of tables; None for all
@@ -178,9 +202,9 @@ def plan(
     "Check what a user asks for"
     sources = [table_notebook(n) for n in only] if only else list(notebooks().values())
     asked = {k: v for k, v in asked.items() if v is not None}
-    corpus, sets = open_corpus(asked['corpus'], asked['scale']), open_image_sets(asked['images'], asked['scale'])   # what is made is made once, before tables ask for it
+    corpus = open_corpus(asked['corpus'], asked['scale'])               # what is made is made once, before tables ask for it
     parts(corpus, asked['folds'])
-    return Plan(sources, corpus, sets, asked, Path(reports)/corpus.name)
+    return Plan(sources, corpus, open_image_sets(asked['images'], asked['scale']), asked, Path(reports)/corpus.name)
 
 # %% ../nbs/31a_rebuild.ipynb #27db4e90
 def _stop_notebooks():
@@ -189,30 +213,38 @@ def _stop_notebooks():
         if 'ipykernel_launcher' in ' '.join(p.cmdline()): p.kill()
 
 # %% ../nbs/31a_rebuild.ipynb #e9d2fcc4
+def table_page(
+    plan:Plan,
+    source:Path,           # One of its notebooks
+    cluster:str|None,      # Address of a dask scheduler
+)->Path:
+    "The page of a table, whose notebook is executed where something changed"
+    target, key = plan.folder/f'{source.stem.partition("_")[2]}.ipynb', table_key(source, plan.told, plan.data)
+    if not up_to_date(target, key):
+        execute(source, target, plan.told, **plan.here, cluster=cluster, out=str(plan.folder.resolve()))
+        mark_done(target, key)
+    return page(target)
+
+def front_pages(
+    plan:Plan,
+)->list[Path]:    # The index last
+    "What stands before the tables: the summary, terms and references, what was lost, the index"
+    folder, corpus = plan.folder, plan.corpus
+    execute(summary_notebook(), folder/'summary.ipynb', dict(report=folder.name), report=str(folder.resolve()), out=str(folder.resolve()))
+    with atomic(folder/'cite.bib') as tmp: tmp.write_text(bibtex(used(folder)[0]) + '\n')
+    about = f'{corpus.name}: {len(corpus.clips)} clips of {len(corpus.emotions)} emotions. A name leads to its table, with contrasts and notes; there, the name of a row leads to the runs behind it.'
+    return [page(folder/'summary.ipynb'), licences_page(folder), ledger_page(folder, corpus, plan.asked.get('media') or corpus.made), index(folder, about, corpus.made)]
+
 def rebuild(
     plan:Plan,
     cluster:str|None,      # Address of a dask scheduler
 )->list[Path]:             # The pages written, the index last
     "Run the tables of `plan` and write their pages"
     for left in plan.folder.glob('.partial-*'): shutil.rmtree(left)   # by a rebuild that was killed
-    each = lambda f, k: ','.join(f(Path(p.strip()).expanduser().resolve()) for p in (plan.asked[k].split(',') if k == 'images' else [plan.asked[k]]))
-    paths = [k for k in ('corpus', 'images') if plan.asked[k] != 'made']
-    here = {k: each(str, k) for k in paths}
-    told = plan.asked | {k: each(lambda p: '/'.join(p.parts[-2:]), k) for k in paths}   # where a corpus lies is its holder's business
-    data = plan.corpus.fingerprint, *(s.fingerprint for s in plan.sets.values())
-    def one(source):
-        target, key = plan.folder/f'{source.stem.partition("_")[2]}.ipynb', table_key(source, told, data)
-        if not up_to_date(target, key):
-            execute(source, target, told, **here, cluster=cluster, out=str(plan.folder.resolve()))
-            mark_done(target, key)
-        return page(target)
     write_static(plan.folder)
     pool = ThreadPoolExecutor(3)                        # while one table starts or waits for a long training, another keeps the cluster busy
-    try: pages = list(pool.map(one, plan.sources))
+    try: pages = list(pool.map(lambda source: table_page(plan, source, cluster), plan.sources))
     finally:
         pool.shutdown(wait=False, cancel_futures=True)
         _stop_notebooks()                               # those left by an error or by Ctrl-C
-    execute(summary_notebook(), plan.folder/'summary.ipynb', dict(report=plan.folder.name), report=str(plan.folder.resolve()), out=str(plan.folder.resolve()))
-    licences_page(plan.folder)
-    with atomic(plan.folder/'cite.bib') as tmp: tmp.write_text(bibtex(used(plan.folder)[0]) + '\n')
-    return [*pages, page(plan.folder/'summary.ipynb'), ledger_page(plan.folder, plan.corpus, plan.asked.get('media') or plan.corpus.made), index(plan.folder, f'{plan.corpus.name}: {len(plan.corpus.clips)} clips of {len(plan.corpus.emotions)} emotions. A name leads to its table, with contrasts and notes; there, the name of a row leads to the runs behind it.', plan.corpus.made)]
+    return pages + front_pages(plan)

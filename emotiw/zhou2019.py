@@ -159,16 +159,19 @@ def _inputs(config, rows):
     return (*sequences(config.sound, tuple(rows.path)), *sequences(config.frames, tuple(rows.path)))
 
 # %% ../nbs/22_zhou2019.ipynb #e70d97f7
+def _by_column(w): return w.reshape(-1, 5).sum(1)   # 200 bins make five rows of AlexNet's last map
+
 @torch.inference_mode()
 def attention_curves(
     net:AudioVisual,
     inputs:tuple,     # As its `forward` takes them
     clips,            # Their ids
-)->dict:              # Clip -> 'sound' and 'face' -> the weights of its frames, in order
+)->dict:              # Clip -> 'sound' and 'face' -> the weights of the map's columns and of the frames, in their order
     "Where a network looks and listens, for drawing"
     fa, ma, fv, mv = inputs
     told = {n: (s.weights(f, m), m > 0) for n, s, f, m in (('sound', net.audio, fa, ma), ('face', net.visual, fv, mv)) if s is not None}
-    return {c: {n: [round(v, 4) for v in w[i][m[i]].tolist()] for n, (w, m) in told.items()} for i, c in enumerate(clips)}
+    one = lambda n, w: [round(v, 4) for v in (_by_column(w) if n == 'sound' else w).tolist()]
+    return {c: {n: one(n, w[i][m[i]]) for n, (w, m) in told.items()} for i, c in enumerate(clips)}
 
 # %% ../nbs/22_zhou2019.ipynb #39e74e15
 def cell(

@@ -3,6 +3,7 @@ import os, sys
 from pathlib import Path
 import numpy as np, pandas as pd, pytest
 from emotiw import cli
+from emotiw.scratch import Scratch
 from emotiw.video import write_clip
 
 def film(path, n=8, seconds=.5):
@@ -31,13 +32,9 @@ def absent(folder): csv = good(folder); (folder/'b.avi').unlink(); return csv
 def no_parts(folder): csv = good(folder); pd.read_csv(csv).drop(columns='split').to_csv(csv, index=False); return csv
 
 @pytest.fixture(scope='module')
-def kept(tmp_path_factory): return tmp_path_factory.mktemp('home')
-
-@pytest.fixture
-def home(kept, monkeypatch):
-    "One EMOTIW_HOME for all: what is made for one test serves the next"
-    monkeypatch.setenv('EMOTIW_HOME', str(kept))
-    return kept
+def home():
+    "One EMOTIW_HOME for all: what is computed for one test serves the next"
+    with Scratch() as there: yield there.path
 
 def answer(capsys, *words):
     "Exit code and the one line that `emotiw words` says"

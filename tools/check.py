@@ -8,6 +8,7 @@ bin = Path(sys.executable).parent
 STEPS = [  # what is checked, the command, the seconds it may take at most, is its output shown while it runs
     ('the package equals the notebooks', 'pytest -q tests/test_sync.py -k exported', 120, False),
     ('the notebooks are clean', 'pytest -q tests/test_sync.py -k clean', 120, False),
+    ('the made corpus and pictures of the tests', 'python tools/made.py', 300, False),
     ('the notebooks run: nbdev_test', 'nbdev_test --n_workers 2', 1800, True),
 ]
 
