@@ -125,7 +125,9 @@ def tables(
     asked = dict(corpus=corpus, scale=scale, seeds=seeds, folds=folds, images=images, media=media, allow_leaks=allow_leaks)
     with console.status('looking at the corpus'): todo = plan(only, reports, asked)
     if dry_run: return _forecast(todo, workers)
-    with (connect(cluster) or local_cluster(workers)) as client, _watched(client): pages = rebuild(todo, client.scheduler.address)
+    if not todo.due: pages = rebuild(todo, None)              # without workers, whose start takes longer than all the rest
+    else:
+        with (connect(cluster) or local_cluster(workers)) as client, _watched(client): pages = rebuild(todo, client.scheduler.address)
     for p in pages: print(p)
 
 # %% ../nbs/32_cli.ipynb #d032bebe

@@ -18,7 +18,7 @@ from .corpus import Corpus
 from .features import FaceCrops, cached
 from .images import ImageSet
 from .metrics import confusion, k_of_n, uar
-from .pages import curves_svg, slug, table_html, write_page
+from .pages import curves_svg, drawn_note, slug, table_html, write_page
 from .runs import Result, pooled
 
 # %% ../nbs/29a_evidence.ipynb #122b6b25
@@ -42,15 +42,20 @@ class Evidence:
     others: tuple = ()           # Results that these scores, or these runs, stand on
 
     @cached_property
+    def said(self):
+        "Seed -> scores, one row a clip"
+        return self.results if isinstance(self.results, dict) else pooled(self.results)
+
+    @cached_property
     def answers(self):
         "One table a seed"
-        return answers(self.results, self.data)
+        return answers(self.said, self.data)
 
     @cached_property
     def scores(self):
         "Mean over seeds of what is said, one row a clip"
-        said = self.results if isinstance(self.results, dict) else pooled(self.results)
-        return sum(s.loc[next(iter(said.values())).index] for s in said.values())/len(said)
+        first, *_ = self.said.values()
+        return sum(s.loc[first.index] for s in self.said.values())/len(self.said)
 
     @property
     def runs(self):
@@ -63,9 +68,8 @@ def by_seed(
     evidence:Evidence,
 )->pd.DataFrame:   # One row a seed
     "How each seed did"
-    seeds = evidence.results if isinstance(evidence.results, dict) else pooled(evidence.results)
     one = lambda a: {'k/N': k_of_n([(a.emotion == a.predicted).mean()], len(a))[0].replace('.0/', '/'), 'accuracy, %': f'{100*(a.emotion == a.predicted).mean():.1f}', 'UAR, %': f'{100*uar(a.emotion, a.predicted, EMOTIONS8):.1f}'}
-    return pd.DataFrame([one(a) for a in evidence.answers], pd.Index([f'seed {s}' for s in seeds]))
+    return pd.DataFrame([one(a) for a in evidence.answers], pd.Index([f'seed {s}' for s in evidence.said]))
 
 def mean_confusion(
     evidence:Evidence,
@@ -84,22 +88,31 @@ def _confusion_html(m):
     return f'<div class="scroll" tabindex="0" role="region" aria-label="confusion matrix"><table class="confusion"><caption>Rows: what a clip shows. Columns: what is said. Clips, mean over seeds.</caption><thead><tr><th></th>{heads}</tr></thead><tbody>{rows}</tbody></table></div>'
 
 # %% ../nbs/29a_evidence.ipynb #bb084e5e
+def _best_epoch(history, watch):
+    "The epoch whose weights were kept; None where nothing was held out"
+    sign, watched = (-1, history.get('held_accuracy')) if watch == 'held_accuracy' else (1, history.get('held_loss'))
+    return int(np.nanargmin(sign*np.array(watched))) if watched and np.isfinite(watched).any() else None
+
 def runs_table(
     runs:list[Result],
 )->pd.DataFrame:   # One row a run
     "What was run, how it went, where it comes from"
     def one(r):
         h = r.get('history') or {}
-        best = int(np.nanargmin(h['held_loss'])) if h.get('held_loss') and np.isfinite(h['held_loss']).any() else None
+        best = _best_epoch(h, r['config'].get('schedule', {}).get('watch'))
         return dict(seed=r['seed'], fold=(r['fold'] or [''])[0], epochs=len(h['epoch']) if h else None, best_epoch=best, held_loss=None if best is None else round(h['held_loss'][best], 3), seconds=round(r['seconds']),
-                    device=r['device'], precision=r['precision'], threads=r['threads'], commit=r['commit'], when=r['when'][:16].replace('T', ' '), data=r['fingerprint'][:8], key=r['key'][:8])
+                    device=r['device'], precision=r['precision'], threads=r['threads'], commit=r['commit'], when=r['when'][:16].replace('T', ' '), data=r['fingerprint'][:8], weights=r['weights'].get('own', '')[:8] or None, key=r['key'][:8])
     t = pd.DataFrame([one(r.record) for r in runs], [r.record['work'].rpartition('.')[2] for r in runs], dtype=object).rename_axis('run')
     return t.rename(columns=lambda c: c.replace('_', ' ')).dropna(axis=1, how='all')
 
 # %% ../nbs/29a_evidence.ipynb #535c0183
+def _stood_on(r):
+    "Which weights a run started from: what they are, and hash of the file"
+    return {k: v for k, v in r.record['weights'].items() if k != 'own'}
+
 def _settings(runs):
     "Each configuration once, as text, with how many runs share it"
-    texts = pd.Series([json.dumps(dict(work=r.record['work'], config=r.record['config'], facts={k: v for k, v in r.record['facts'].items() if isinstance(v, str)}, versions=r.record['versions']), indent=1, default=str) for r in runs])
+    texts = pd.Series([json.dumps(dict(work=r.record['work'], config=r.record['config'], facts={k: v for k, v in r.record['facts'].items() if isinstance(v, str)}, weights=_stood_on(r), versions=r.record['versions']), indent=1, default=str) for r in runs])
     return ''.join(f'<details><summary>{n} runs: {html.escape(json.loads(t)["work"])}</summary><pre>{html.escape(t)}</pre></details>' for t, n in texts.value_counts(sort=False).items())
 
 def _learning(runs):
@@ -168,7 +181,7 @@ def _over_time(evidence, clip):
     "What the runs tell of a clip over its time"
     told = [r.curves[clip] for r in evidence.runs if getattr(r, 'curves', None) and clip in r.curves]
     names = dict.fromkeys(n for t in told for n in t)
-    return ''.join(curves_svg({n: [t[n] for t in told if n in t]}, f'{n}: attention, a curve a run', {n: n}, ends=('start', 'end'), size=(512, 70), margin=0) for n in names)
+    return ''.join(curves_svg({n: [t[n] for t in told if n in t]}, f'{n}: attention, a curve a run', {n: n}, ends=('start', 'end'), size=(512, 70), margin=0, cells=True) for n in names)
 
 def _wrong(evidence, folder, up, media, faces):
     "The worst clips, one after the other"
@@ -193,8 +206,7 @@ def evidence_page(
     "The page behind a number"
     what = 'pictures' if isinstance(evidence.data, ImageSet) else 'clips'
     listed = ''.join(f'<dt>{html.escape(k)}</dt><dd>{html.escape(v)}</dd>' for k, v in numbers.items() if v)
-    made = '<p class="note">Drawn faces and synthetic voices: these numbers check the machinery, never the paper.</p>' if evidence.data.made else ''
-    body = (f'<h1>{html.escape(row)}</h1>{made}<dl>{listed}</dl><h2>Seeds</h2>{table_html(by_seed(evidence), "Each seed", sortable=False)}<h2>Confusion</h2>{_confusion_html(mean_confusion(evidence))}'
+    body = (f'<h1>{html.escape(row)}</h1>{drawn_note(evidence.data.made)}<dl>{listed}</dl><h2>Seeds</h2>{table_html(by_seed(evidence), "Each seed", sortable=False)}<h2>Confusion</h2>{_confusion_html(mean_confusion(evidence))}'
             f'<h2>Learning</h2>{_learning(evidence.runs)}<h2>Runs</h2>{table_html(runs_table(evidence.runs), "Every run behind this number")}{_settings(evidence.runs)}'
             f'<h2>The {what} it got most wrong</h2>{_wrong(evidence, folder, "../", media, faces)}')
     return write_page(Path(folder)/table/f'{slug(row)}.html', f'{row}: {table}', body, '../', (('all tables', '../index.html'), (table, f'../{table}.html')))

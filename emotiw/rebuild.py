@@ -7,7 +7,7 @@ __all__ = ['notebooks', 'summary_notebook', 'table_notebook', 'execute', 'packag
            'page', 'ledger_page', 'index', 'Plan', 'plan', 'table_page', 'front_pages', 'rebuild']
 
 # %% ../nbs/31a_rebuild.ipynb #4d55464b
-import html, os, shutil
+import html, os, shutil, tempfile
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -18,7 +18,7 @@ from .core import Problem, atomic, device, digest, file_digest, home, versions
 from .corpus import Corpus, parts
 from .data import open_corpus, open_image_sets
 from .evidence import strip_image
-from .pages import interval_svg, notebook_html, table_html, write_page, write_static
+from .pages import drawn_note, interval_svg, notebook_html, table_html, write_page, write_static
 from .runs import LIBRARIES
 from .sources import bibtex, licences_page, used
 
@@ -63,7 +63,9 @@ def _stable(nb, asked):
     return nb
 
 # %% ../nbs/31a_rebuild.ipynb #11f2d342
-_CONFIG = Config(KernelManager=dict(transport='ipc' if os.name == 'posix' else 'tcp'))   # not over the network, where others could listen
+def _private(folder):
+    "How to talk to a notebook's kernel: through files in `folder`, where nobody else can listen"
+    return Config(KernelManager=dict(transport='ipc', ip=f'{folder}/kernel')) if os.name == 'posix' else Config()
 
 def execute(
     source:Path,      # A table notebook
@@ -75,8 +77,8 @@ def execute(
     asked, parameters = parameters, parameters | here
     unknown = set(parameters) - set(pm.inspect_notebook(str(source)))
     if unknown: raise Problem(f"{source.name} has no parameter {', '.join(sorted(unknown))}")
-    with atomic(target) as tmp:
-        try: pm.execute_notebook(str(source), str(tmp), parameters, kernel_name='python3', progress_bar=False, config=_CONFIG)
+    with atomic(target) as tmp, tempfile.TemporaryDirectory() as sockets:
+        try: pm.execute_notebook(str(source), str(tmp), parameters, kernel_name='python3', progress_bar=False, config=_private(sockets))
         except pm.PapermillExecutionError as e: raise _last_words(e) from None
         nbformat.write(_stable(nbformat.read(tmp, 4), asked), tmp)
 
@@ -97,15 +99,15 @@ def up_to_date(
     target:Path,   # An executed notebook
     key:str,       # Of `table_key`
 )->bool:
-    "Is `target` what was executed here under `key`?"
+    "Is `target` what was executed here under `key`, with its table and its page?"
     mark = home('tables', key)
-    return target.exists() and target.with_suffix('.csv').exists() and mark.exists() and mark.read_text() == file_digest(target)
+    return all(target.with_suffix(s).exists() for s in ('.ipynb', '.csv', '.html')) and mark.exists() and mark.read_text() == file_digest(target)
 
 def mark_done(
     target:Path,   # An executed notebook
     key:str,       # Of `table_key`
 ):
-    "Remember that `target` was executed here under `key`"
+    "Remember that `target` was executed here under `key`, and its page written"
     with atomic(home('tables', key)) as tmp: tmp.write_text(file_digest(target))
 
 # %% ../nbs/31a_rebuild.ipynb #13e4b7bf
@@ -157,9 +159,8 @@ def index(
         h = heads.loc[p.stem] if p.stem in heads.index else None
         links[title.lstrip('# ')] = f'{p.stem}.html'
         rows[title.lstrip('# ')] = dict(about=summary.strip(' >\n')) | ({} if h is None else {'headline': h.row, 'published, %': '' if pd.isna(h.published) else f'{h.published:.1f}', 'ours, %': f'{h.ours:.1f}', '0 to 100 %': interval_svg(h.published, h.published_n, h.ours, h.n), 'verdict': h.verdict})
-    note = '<p class="note">Drawn faces and synthetic voices: these numbers check the machinery, never the papers.</p>' if made else ''
     picture = '<h2>All papers</h2><figure><img class="drawn" src="summary.svg" alt="published and our accuracies with their intervals, table by table; the numbers are in the list below"></figure>' if (folder/'summary.svg').exists() else ''
-    body = f'<h1>emotiw: {html.escape(folder.name)}</h1><p>{html.escape(about)}</p>{note}{picture}<h2>Tables</h2>{table_html(pd.DataFrame.from_dict(rows, "index"), "Every table and figure", links)}<p><a href="ledger.html">What was lost on the way</a> <a href="licences.html">Terms of corpora, weights and tools</a> <a href="cite.bib">BibTeX</a></p>'
+    body = f'<h1>emotiw: {html.escape(folder.name)}</h1><p>{html.escape(about)}</p>{drawn_note(made)}{picture}<h2>Tables</h2>{table_html(pd.DataFrame.from_dict(rows, "index"), "Every table and figure", links)}<p><a href="ledger.html">What was lost on the way</a> <a href="licences.html">Terms of corpora, weights and tools</a> <a href="cite.bib">BibTeX</a></p>'
     return write_page(folder/'index.html', f'emotiw: {folder.name}', body)
 
 # %% ../nbs/31a_rebuild.ipynb #ac67c691
@@ -188,10 +189,15 @@ class Plan:
         "The parameters as a report shows them: where a corpus lies is its holder's business"
         return self.asked | self._paths(lambda p: '/'.join(p.parts[-2:]))
 
+    def target(self, source):
+        "Where a table notebook is executed to, and under which key"
+        data = self.corpus.fingerprint, *(s.fingerprint for s in self.sets.values())
+        return self.folder/f'{source.stem.partition("_")[2]}.ipynb', table_key(source, self.told, data)
+
     @property
-    def data(self):
-        "Fingerprints of what is read"
-        return self.corpus.fingerprint, *(s.fingerprint for s in self.sets.values())
+    def due(self):
+        "The notebooks that are to be executed"
+        return [s for s in self.sources if not up_to_date(*self.target(s))]
 
 # %% ../nbs/31a_rebuild.ipynb #93245fda
 def plan(
@@ -213,32 +219,39 @@ def _stop_notebooks():
         if 'ipykernel_launcher' in ' '.join(p.cmdline()): p.kill()
 
 # %% ../nbs/31a_rebuild.ipynb #e9d2fcc4
+def _kept(target, key, run):
+    "The page of the notebook `target`, which `run()` writes where it is not up to date"
+    if up_to_date(target, key): return target.with_suffix('.html')
+    run()
+    html = page(target)
+    mark_done(target, key)
+    return html
+
+# %% ../nbs/31a_rebuild.ipynb #b81bb228
 def table_page(
     plan:Plan,
     source:Path,           # One of its notebooks
     cluster:str|None,      # Address of a dask scheduler
 )->Path:
     "The page of a table, whose notebook is executed where something changed"
-    target, key = plan.folder/f'{source.stem.partition("_")[2]}.ipynb', table_key(source, plan.told, plan.data)
-    if not up_to_date(target, key):
-        execute(source, target, plan.told, **plan.here, cluster=cluster, out=str(plan.folder.resolve()))
-        mark_done(target, key)
-    return page(target)
+    target, key = plan.target(source)
+    return _kept(target, key, lambda: execute(source, target, plan.told, **plan.here, cluster=cluster, out=str(plan.folder.resolve())))
 
 def front_pages(
     plan:Plan,
 )->list[Path]:    # The index last
     "What stands before the tables: the summary, terms and references, what was lost, the index"
     folder, corpus = plan.folder, plan.corpus
-    execute(summary_notebook(), folder/'summary.ipynb', dict(report=folder.name), report=str(folder.resolve()), out=str(folder.resolve()))
+    told, tables = dict(report=folder.name), tuple(file_digest(p) for p in sorted(folder.glob('*_*.csv')))
+    summary = _kept(folder/'summary.ipynb', table_key(summary_notebook(), told, tables), lambda: execute(summary_notebook(), folder/'summary.ipynb', told, report=str(folder.resolve()), out=str(folder.resolve())))
     with atomic(folder/'cite.bib') as tmp: tmp.write_text(bibtex(used(folder)[0]) + '\n')
     about = f'{corpus.name}: {len(corpus.clips)} clips of {len(corpus.emotions)} emotions. A name leads to its table, with contrasts and notes; there, the name of a row leads to the runs behind it.'
-    return [page(folder/'summary.ipynb'), licences_page(folder), ledger_page(folder, corpus, plan.asked.get('media') or corpus.made), index(folder, about, corpus.made)]
+    return [summary, licences_page(folder), ledger_page(folder, corpus, plan.asked.get('media') or corpus.made), index(folder, about, corpus.made)]
 
 def rebuild(
     plan:Plan,
-    cluster:str|None,      # Address of a dask scheduler
-)->list[Path]:             # The pages written, the index last
+    cluster:str|None,      # Address of a dask scheduler; not needed where no table is due
+)->list[Path]:             # The pages, the index last
     "Run the tables of `plan` and write their pages"
     for left in plan.folder.glob('.partial-*'): shutil.rmtree(left)   # by a rebuild that was killed
     write_static(plan.folder)

@@ -4,20 +4,21 @@
 
 # %% auto #0
 __all__ = ['LOST', 'OFFICIAL', 'row', 'absent', 'shown', 'Table', 'denominators', 'optimism', 'contrast', 'not_worse', 'about',
-           'standing', 'latex', 'save']
+           'standing', 'settings', 'outdated', 'latex', 'save']
 
 # %% ../nbs/31_report.ipynb #feba7269
 import re
 from pathlib import Path
 import numpy as np, pandas as pd
-from .core import EMOTIONS, EMOTIONS8, atomic
-from .corpus import Corpus
+from IPython.display import Markdown
+from .core import EMOTIONS, EMOTIONS8, Problem, atomic
+from .corpus import Corpus, markdown
 from .evidence import Evidence, answers, evidence_page
 from .features import FaceCrops
 from .images import ImageSet
 from .metrics import detectable, group_bootstrap, interval_plot, k_of_n, non_inferior, right_by_clip, sign_flip, uar, verdict, wilson
-from .pages import interval_svg, slug, table_html
-from .runs import Result
+from .pages import DRAWN, interval_svg, slug, table_html
+from .runs import Result, Run, stale
 
 # %% ../nbs/31_report.ipynb #d4d6df4a
 def _known(groups):
@@ -89,6 +90,8 @@ class Table:
         rows:dict[str, dict],   # Name of a row -> what `row` or `absent` gave
     ):
         self.name, self.evidence = name, {n: r['evidence'] for n, r in rows.items() if 'evidence' in r}
+        twins = [n for n in self.evidence if sum(slug(m) == slug(n) for m in self.evidence) > 1]
+        if twins: raise Problem(f"{name}: the rows {', '.join(twins)} would share a page; give them names that differ in letters or digits")
         self.numbers = pd.DataFrame.from_dict({n: {k: v for k, v in r.items() if k != 'evidence'} for n, r in rows.items()}, 'index')
 
     @property
@@ -172,7 +175,7 @@ def about(
     n, absent = sum(len(f.reported) for f in folded), [e for e in EMOTIONS if e not in corpus.emotions]
     what = f'**{corpus.name}**: {len(corpus.clips)} clips, {len(corpus.emotions)} emotions' + (f" (no {', '.join(absent)})" if absent else '')
     how = f'part {folded[0].name!r}' if len(folded) == 1 else f'{len(folded)} groups left out in turn, predictions pooled'
-    made = '\n\n**Drawn faces and synthetic voices: these numbers check the machinery, never the paper.**' if corpus.made else ''
+    made = f'\n\n**{DRAWN}**' if corpus.made else ''
     return f'{what}. {n} clips reported ({how}), {len(seeds)} seeds, scale {scale}.{made}'
 
 # %% ../nbs/31_report.ipynb #b638520e
@@ -186,6 +189,21 @@ def standing(
     dirty = ' **Some runs were made from a working tree with uncommitted changes.**' if any(c.endswith('+dirty') for c in commits) else ''
     return (f"{len(records)} runs, {sum(r['seconds'] for r in records)/60:.0f} minutes of computing on {', '.join(sorted({r['device'] for r in records}))} "
             f"({', '.join(sorted({r['precision'] for r in records}))}); commit {', '.join(commits)}; {libraries}.{dirty}")
+
+# %% ../nbs/31_report.ipynb #cb4ff252
+def settings(
+    scale,      # A paper's `Scale`
+    name:str,   # What it is called
+)->Markdown:
+    "Every setting of a paper at one scale"
+    return Markdown(markdown(pd.DataFrame({name: [f'`{v}`' for v in vars(scale).values()]}, list(vars(scale)))))
+
+def outdated(
+    runs:list[Run],
+):              # A table, or a word
+    "How many stored records of `runs` were made by other code, data or libraries, and when the newest was"
+    old = stale(runs)
+    return old.groupby('why').agg(records=('run', 'size'), newest=('when', 'max')) if len(old) else Markdown('None.')
 
 # %% ../nbs/31_report.ipynb #3aff844b
 def latex(
