@@ -1,5 +1,5 @@
 "The committed reports as a reader meets them: every link leads somewhere, nothing comes from elsewhere, and a browser, a keyboard and a phone can use them"
-import re, shutil
+import re
 from html.parser import HTMLParser
 from urllib.parse import unquote
 import pytest
@@ -7,7 +7,6 @@ from repository import files, root
 
 PAGES = [p for p in files() if p.suffix == '.html' and (root/'reports') in p.parents]
 REPORTS = sorted({p.parent for p in PAGES if (p.parent/'static').exists()})
-CHROMIUM = next(filter(None, map(shutil.which, ('chromium', 'chromium-browser', 'google-chrome'))), None)
 by_name = dict(ids=lambda p: p.name)
 
 class Links(HTMLParser):
@@ -63,15 +62,6 @@ def test_colours_can_be_read():
             for ground in ('paper', 'band'):
                 high, low = sorted((luminance(colours[text]), luminance(colours[ground])), reverse=True)
                 assert (high + .05)/(low + .05) >= (4.5 if text in ('ink', 'soft', 'link') else 3), (text, ground)
-
-@pytest.fixture(scope='module')
-def browser():
-    if not CHROMIUM: pytest.skip('skipped: no chromium is installed')
-    from playwright.sync_api import sync_playwright
-    with sync_playwright() as p:
-        browser = p.chromium.launch(executable_path=CHROMIUM, args=['--no-sandbox'])
-        yield browser
-        browser.close()
 
 @pytest.mark.parametrize('scheme', ['light', 'dark'])
 @pytest.mark.parametrize('width', [390, 1280])

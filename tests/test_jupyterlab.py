@@ -1,0 +1,60 @@
+"A library notebook and a table notebook as a reader works with them: opened in JupyterLab, all cells run, the figure found"
+import json, os, socket, subprocess, sys, time
+from pathlib import Path
+from urllib.error import URLError
+from urllib.request import urlopen
+import pytest
+from emotiw.scratch import Scratch
+from repository import root
+
+# every code cell has run: its prompt has a number, no star
+DONE = "() => [...document.querySelectorAll('.jp-CodeCell .jp-InputArea-prompt')].every(e => /[0-9]/.test(e.textContent))"
+
+def without_outputs(path, target):
+    "A copy of the notebook at `path` that was never run"
+    nb = json.loads(path.read_text())
+    for c in nb['cells']:
+        if c['cell_type'] == 'code': c |= dict(outputs=[], execution_count=None)
+    target.write_text(json.dumps(nb))
+
+def answers(url):
+    "Does a server answer at `url`?"
+    try: return urlopen(url, timeout=2).status == 200
+    except (URLError, OSError): return False
+
+@pytest.fixture(scope='module')
+def lab(tmp_path_factory):
+    "Address of a JupyterLab whose folder the notebooks are put into, and the folder"
+    folder = tmp_path_factory.mktemp('lab')
+    settings = folder/'settings/@jupyterlab/notebook-extension'
+    settings.mkdir(parents=True)
+    (settings/'tracker.jupyterlab-settings').write_text(json.dumps(dict(windowingMode='none')))    # else what is out of sight is not drawn
+    with socket.socket() as free:
+        free.bind(('127.0.0.1', 0))
+        port = free.getsockname()[1]
+    command = [Path(sys.executable).with_name('jupyter-lab'), '--no-browser', '--allow-root', '--ip=127.0.0.1', f'--port={port}', '--IdentityProvider.token=', '--ServerApp.password=', f'--ServerApp.root_dir={folder}']
+    with Scratch():
+        server = subprocess.Popen(command, env=os.environ | dict(JUPYTERLAB_SETTINGS_DIR=str(folder/'settings')), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        end = time.time() + 60
+        while not answers(f'http://127.0.0.1:{port}/api') and time.time() < end: time.sleep(.2)
+        yield f'http://127.0.0.1:{port}', folder
+        server.terminate()
+        server.wait(30)
+
+@pytest.mark.parametrize('name', ['01_metrics', '58_ding2016_fig4'])
+def test_all_cells_run_and_the_figure_is_there(lab, browser, name):
+    url, folder = lab
+    without_outputs(root/f'nbs/{name}.ipynb', folder/f'{name}.ipynb')
+    page = browser.new_page(viewport=dict(width=1280, height=900))
+    page.goto(f'{url}/lab/tree/{name}.ipynb?reset')
+    page.wait_for_selector('.jp-NotebookPanel .jp-Cell', timeout=60_000)
+    assert not page.locator('.jp-OutputArea-output').count()
+    page.get_by_text('| Idle').wait_for(timeout=90_000)      # else nothing is run
+    page.locator('.lm-MenuBar-item', has_text='Run').first.click()
+    page.locator('.lm-Menu-item', has_text='Run All Cells').first.click()
+    page.wait_for_function(DONE, timeout=240_000)
+    assert not page.locator('.jp-OutputArea-output[data-mime-type="application/vnd.jupyter.error"]').count()
+    figure = page.locator('.jp-RenderedSVG, .jp-RenderedImage').first
+    figure.scroll_into_view_if_needed()
+    assert figure.bounding_box()['width'] > 100
+    page.close()
