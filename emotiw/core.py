@@ -185,7 +185,7 @@ def device_name()->str:
 @dataclasses.dataclass(frozen=True)
 class Note:
     "One thing that was dropped or replaced"
-    part: str        # 'video', 'face' or 'sound'
+    part: str        # What it concerns: 'video', 'face', 'sound', 'corpus', 'images' or 'cache'
     reason: str      # What happened and what stands in its place: 'no face found: whole frame used'
     count: int = 1   # How many frames (or tracks, or files) it concerns
     of: int = 1      # Out of how many

@@ -181,7 +181,7 @@ def _afew_labelled(split, folder):
 def read_afew(
     where:Path,  # The folder that holds Train_AFEW, Val_AFEW and, if one has it, Test_vid_Distribute, or the one around it
 )->Corpus:
-    "AFEW as the challenge handed it out in 2016-2019"
+    "AFEW as the challenge handed it out in 2017-2019 (train and val are those of 2016)"
     root, rows = _afew_root(where), []
     for split, folder in _afew_parts(root).items():
         rows += [_clip(split, p.stem, p) for p in _videos(folder)] if split == 'test' else _afew_labelled(split, folder)

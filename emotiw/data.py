@@ -15,7 +15,7 @@ from .made import made_corpus, made_images
 # %% ../nbs/03b_data.ipynb #8aacb841
 MADE = dict(tiny=(3, 1, 0), quick=(16, 12, 1), paper=(24, 12, 4))    # clips an emotion to train on, to report, and unlabelled
 MADE_PICTURES = dict(affectnet=dict(tiny=(56, 16), quick=(1100, 280), paper=(10_000, 1000)))   # pictures to train on and to report
-MADE_PICTURES |= dict.fromkeys(('fer2013', 'rafdb'), dict(tiny=(28, 8), quick=(600, 280), paper=(5000, 1000)))   # AffectNet is the largest in truth, too
+MADE_PICTURES |= dict.fromkeys(('fer2013', 'rafdb'), dict(tiny=(28, 8), quick=(600, 280), paper=(5000, 1000)))   # the real AffectNet is the largest, too
 
 # %% ../nbs/03b_data.ipynb #ed04dcc9
 def open_corpus(
@@ -31,7 +31,7 @@ def open_images(
     scale:str='quick',       # The made set's size
     kind:str='affectnet',    # Which set is made, a key of `MADE_PICTURES`
 )->ImageSet:
-    "The image set that a user calls `where`"
+    "The image set that a user calls `where`; a made one is of difficulty .1"
     return read_images(made_images(kind, *_size(MADE_PICTURES[kind], scale), difficulty=.1) if where == 'made' else Path(where))
 
 # %% ../nbs/03b_data.ipynb #667d00ad

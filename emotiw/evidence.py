@@ -190,7 +190,7 @@ def _wrong(evidence, folder, up, media, faces):
         return f'<div class="clip">{told}{_pictured(evidence, c.Index, folder, up, faces) if media else ""}{_over_time(evidence, c.Index)}</div>'
     every = worst(evidence, 500)
     listed = '\n'.join(f'{c.Index},{c.emotion},{c.answer},{c.given:.2f},{c.right}' for c in every.itertuples())
-    more = f'<details><summary>the {len(every)} with the least for the truth of {len(evidence.scores)}, as csv</summary><pre>clip,emotion,answer,given to the truth,seeds right\n{html.escape(listed)}</pre></details>'
+    more = f'<details><summary>{len(every)} of {len(evidence.scores)}, those whose true emotion was given least first, as csv</summary><pre>clip,emotion,answer,given to the truth,seeds right\n{html.escape(listed)}</pre></details>'
     return ''.join(map(one, every.head(8).itertuples())) + more
 
 # %% ../nbs/29a_evidence.ipynb #5c1a272b

@@ -101,9 +101,9 @@ def cached_rows(
 # %% ../nbs/07_features.ipynb #6c599319
 @dataclass(frozen=True)
 class FaceCrops(Extractor):
-    "The aligned faces of a clip"
+    "The aligned faces of a clip: `images` `(n, size, size, 3)` uint8 RGB, `found` `(n,)` bool, `count` `(n,)`, `times` `(n,)` in seconds"
     frames: int|None = 16    # How many, evenly spaced in time; None for all
-    fps: float|None = None   # Or how many a second
+    fps: float|None = None   # Or how many a second, with `frames=None`
     size: int = 224          # Pixels of a crop's side
     extend: float = .3       # How much the detector's box is widened
     modules, libraries = (video, faces), ('av', 'dlib-bin', 'opencv-python-headless')
@@ -138,7 +138,7 @@ class Sound(Extractor):
 class Egemaps(Extractor):
     "eGeMAPS in steps of 40 ms, or of a whole clip: `f` `(T, d)`, `(0, d)` where there is no sound (ding2016, 2.2.2)"
     level: str = 'blocks'   # 88 functionals of every 40 ms; 'frames': the mean of four descriptors' frames, 10 ms apart; 'clip': functionals of it all
-    version: str = 'v01b'   # The set of 2016; 'v02' has two descriptors more
+    version: str = 'v01b'   # Nearest to the set of 2016, which was v01a; 'v02' has two descriptors more
     modules, libraries = (audio,), ('av', 'opensmile')
 
     def __call__(self, path):

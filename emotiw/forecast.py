@@ -13,6 +13,7 @@ from pathlib import Path
 import matplotlib.pyplot as plt, nbformat, numpy as np, pandas as pd, torch
 from .core import device_name, digest, home
 from .corpus import Corpus, Fold
+from .enhance import TransformFeatures
 from .features import Extractor, FaceCrops, _entry, cached
 from .images import ImageSet
 from .rebuild import Plan, plan, table_notebook
@@ -47,6 +48,19 @@ def rehearse_table(
 SOME, FRAMES = 7, 16    # Clips that a probe looks at; faces of a clip, where all are asked for
 SLOW = 5.               # Seconds a clip; where a feature takes longer, one clip must do
 KINDS = 6               # Of one work that are measured; more are taken for their mean
+
+def _read_by(extractor):
+    "The extractors whose features `extractor` reads"
+    if isinstance(extractor, TransformFeatures): return [extractor.base.faces]        # and of its base only the settings
+    return [e for f in fields(extractor) if isinstance(e := getattr(extractor, f.name), Extractor)]
+
+def _inner(features):
+    "Also what missing features are made of, where it is missing, too"
+    every = dict(features)
+    for extractor, path in features.values():
+        for e in _read_by(extractor):
+            if not _entry(e, path).exists(): every |= _inner({_entry(e, path): (e, path)})
+    return every
 
 def _within(x, kind):
     "Is there a setting of this kind in `x`, or is it one, that wants all faces?"
@@ -88,8 +102,7 @@ class Probe:
         "Seconds a clip, bytes a clip"
         e = self.small(extractor)
         def one(path):
-            for f in fields(e):
-                if isinstance(inner := getattr(e, f.name), Extractor): cached(inner, path)
+            for inner in _read_by(e): cached(inner, path)
             start = time.perf_counter()
             cached(e, path)
             return time.perf_counter() - start, _entry(e, path).stat().st_size
@@ -133,14 +146,6 @@ class Probe:
         return max(0., one.record['seconds'] - epoch), epoch, _examples(one.run), size
 
 # %% ../nbs/31c_forecast.ipynb #87fe3932
-def _inner(features):
-    "Also what missing features are made of, where it is missing, too"
-    every = dict(features)
-    for extractor, path in features.values():
-        for f in fields(extractor):
-            if isinstance(e := getattr(extractor, f.name), Extractor) and not _entry(e, path).exists(): every |= _inner({_entry(e, path): (e, path)})
-    return every
-
 @dataclass(frozen=True)
 class Forecast:
     "What a rebuild would compute"

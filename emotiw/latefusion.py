@@ -45,7 +45,7 @@ def inner_accuracy(
     results:list[Result],   # Runs of one cell
     corpus:Corpus,
 )->pd.Series:               # Name of a fold -> accuracy, 0 to 1
-    "How many of the clips that were held back for it each fold's runs get right, mean over runs"
+    "Accuracy of each fold's runs on the clips held back from them, mean over runs"
     truth = corpus.clips.set_index('clip').emotion
     right = lambda s: float((s.idxmax(1) == truth.loc[s.index]).mean())
     return pd.Series([right(r.inner) for r in results], [r.run.fold.name for r in results]).groupby(level=0).mean()

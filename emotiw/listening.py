@@ -64,7 +64,7 @@ def repeated(
 
 # %% ../nbs/19_listening.ipynb #b3311a40
 class Windows:
-    "Augmentation of a batch of spectrograms: a window at a random place, raised or lowered a little in pitch (ours)"
+    "Augmentation of a batch of spectrograms: a window at a random place, raised or lowered a little in pitch; rows that leave at one end come in at the other (ours)"
     def __init__(self,
         columns:int,      # Width, steps of 10 ms
         shift:float=.03,  # Largest change of pitch, share of the rows

@@ -18,7 +18,8 @@ from .core import Problem, atomic, device, digest, file_digest, home, versions
 from .corpus import Corpus, parts
 from .data import open_corpus, open_image_sets
 from .evidence import strip_image
-from .pages import drawn_note, interval_svg, notebook_html, table_html, write_page, write_static
+from .executed import notebook_html
+from .pages import drawn_note, interval_svg, table_html, write_page, write_static
 from .runs import LIBRARIES
 from .sources import bibtex, licences_page, used
 

@@ -118,7 +118,7 @@ class SequenceCell:
     features: Extractor           # Gives `f` `(n, d)`
     sizes: tuple                  # Of the layers, both directions together
     schedule: Schedule
-    frames: bool = False          # Has every frame its clip's label, or the clip one answer?
+    frames: bool = False          # True: every frame has its clip's label (ding2016); False: the loss sees one answer a clip (lu2018)
     start: float = .1             # Weights start uniform in ±`start`
     dropout: float = 0.           # Of a frame's numbers
     held_groups: int|None = None  # As in `fold_slices`

@@ -18,7 +18,7 @@ class Unknown(Exception):
 class Rehearsal:
     "What was asked for while nothing was computed"
     def __init__(self,
-        folder:Path,   # Where weights that are not there have stand-ins
+        folder:Path,   # For stand-ins of weights that are not trained yet
     ): self.folder, self.features, self.runs, self.stored = Path(folder), {}, {}, {}
 
     def feature(self,
@@ -33,7 +33,7 @@ class Rehearsal:
         key:str,       # Of the run
         label:str,     # What a progress display would call it
         run,           # The run itself
-    )->Path:           # In the place of its weights: a file of its own, so that what stands on it is told apart
+    )->Path:           # A stand-in for its weights: a file that holds the run's key, so that features of different networks have different keys
         "Note a run that is missing"
         self.runs.setdefault(key, (label, run))
         weights = self.folder/f'{key}.safetensors'
@@ -59,7 +59,7 @@ def rehearse():  # Yields a `Rehearsal`
         finally: _going.pop()
 
 def rehearsal(): # A `Rehearsal` or None
-    "The one that goes on"
+    "The one that goes on; None where things are computed"
     return _going[-1] if _going else None
 
 def refuse(

@@ -37,7 +37,7 @@ def row(
     leaked:tuple=(),           # Ids of reported clips that leak
     lost:bool=False,           # Has the paper a number that we do not know?
     others:list[Result]=(),    # Runs that these stand on: whose scores were fused, whose weights were used
-)->dict:
+)->dict:   # n, published_n: clips; published, ours, low, high, group_low, group_high, uar, without_leaks: per cent; sd: points; clips: ours less published, in clips of n; k_of_n, verdict: text; evidence
     "One system beside its published number"
     evidence = Evidence(results, data, tuple(others))
     runs = evidence.answers
@@ -113,7 +113,7 @@ class Table:
         return table_html(text, links=self.links)
 
 # %% ../nbs/31_report.ipynb #165fd008
-OFFICIAL = dict(train=773, val=383, test=653)   # Clips of AFEW 7.0's lists
+OFFICIAL = dict(train=773, val=383, test=653)   # Clips of the challenge's lists: train and val of 2016 to 2019, test of 2017 to 2019
 
 def denominators(
     table:Table,
@@ -176,7 +176,7 @@ def about(
     what = f'**{corpus.name}**: {len(corpus.clips)} clips, {len(corpus.emotions)} emotions' + (f" (no {', '.join(absent)})" if absent else '')
     how = f'part {folded[0].name!r}' if len(folded) == 1 else f'{len(folded)} groups left out in turn, predictions pooled'
     made = f'\n\n**{DRAWN}**' if corpus.made else ''
-    return f'{what}. {n} clips reported ({how}), {len(seeds)} seeds, scale {scale}.{made}'
+    return f'{what}. {n} clips reported ({how}), {len(seeds)} seed{"s"*(len(seeds) != 1)}, scale {scale}.{made}'
 
 # %% ../nbs/31_report.ipynb #b638520e
 def standing(
@@ -203,7 +203,7 @@ def outdated(
 ):              # A table, or a word
     "How many stored records of `runs` were made by other code, data or libraries, and when the newest was"
     old = stale(runs)
-    return old.groupby('why').agg(records=('run', 'size'), newest=('when', 'max')) if len(old) else Markdown('None.')
+    return old.groupby('why').agg(records=('run', 'size'), newest=('when', 'max')) if len(old) else Markdown('No stored run of these systems was made by other code, data or libraries.')
 
 # %% ../nbs/31_report.ipynb #3aff844b
 def latex(

@@ -239,7 +239,7 @@ def _why(record, run):
 def pooled(
     results:list[Result],        # Runs of one configuration
 )->dict[int, pd.DataFrame]:      # Seed -> probabilities, one row a clip
-    "Predictions by seed, folds put together"
+    "Predictions by seed, folds put together; 0 for an emotion that a fold did not train"
     seeds = sorted({r.run.seed for r in results})
     return {s: pd.concat([r.predictions for r in results if r.run.seed == s]).fillna(0.).sort_index() for s in seeds}
 

@@ -15,7 +15,7 @@ from .core import home
 class Scratch:
     "An `EMOTIW_HOME` of its own from `start` to `stop`, or for a block; what is made by code lies where it lay"
     def start(self):
-        "This, with `path`, the folder"
+        "Point `EMOTIW_HOME` at a new folder, `path`, in which `made` alone is shared"
         made, self.folder = home('made'), tempfile.TemporaryDirectory()
         self.path = Path(self.folder.name)
         made.mkdir(parents=True, exist_ok=True)
@@ -25,7 +25,7 @@ class Scratch:
         return self
 
     def stop(self):
-        "Take it away"
+        "Delete the folder and put `EMOTIW_HOME` back"
         self.patch.stop()
         self.folder.cleanup()
 
