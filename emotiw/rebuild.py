@@ -79,7 +79,7 @@ def execute(
     unknown = set(parameters) - set(pm.inspect_notebook(str(source)))
     if unknown: raise Problem(f"{source.name} has no parameter {', '.join(sorted(unknown))}")
     with atomic(target) as tmp, tempfile.TemporaryDirectory() as sockets:
-        try: pm.execute_notebook(str(source), str(tmp), parameters, kernel_name='python3', progress_bar=False, config=_private(sockets))
+        try: pm.execute_notebook(str(source), str(tmp), parameters, kernel_name='python3', progress_bar=False, config=_private(sockets), extra_arguments=['--log-level=CRITICAL'])   # else a kernel that is told to end says that it was interrupted
         except pm.PapermillExecutionError as e: raise _last_words(e) from None
         nbformat.write(_stable(nbformat.read(tmp, 4), asked), tmp)
 
