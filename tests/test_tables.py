@@ -2,7 +2,7 @@
 import os, signal, subprocess, sys, time
 from pathlib import Path
 import psutil
-from emotiw.core import home
+from emotiw.scratch import share_made
 
 EMOTIW, TABLE = str(Path(sys.executable).with_name('emotiw')), 'ding2016_fig4'    # thirteen runs, and no faces
 
@@ -10,12 +10,6 @@ def command(home, reports, workers):
     "The tiny rebuild of one table, in a process group of its own"
     args = [EMOTIW, 'tables', '--scale', 'tiny', '--only', TABLE, '--seeds', '2', '--reports', str(reports), '--workers', str(workers)]
     return subprocess.Popen(args, env={**os.environ, 'EMOTIW_HOME': str(home)}, start_new_session=True, stderr=subprocess.PIPE, text=True)
-
-def lend_made(folder):
-    "What is made by code need not be made again for the home `folder`"
-    folder.mkdir()
-    home('made').mkdir(parents=True, exist_ok=True)
-    (folder/'made').symlink_to(home('made').resolve())
 
 def finished(home): return {p: p.stat().st_mtime_ns for p in home.glob('runs/*/*.json')}
 
@@ -40,7 +34,7 @@ def killed(home, reports, after, kill):
 def children(pid): return psutil.Process(pid).children(recursive=True)
 
 def test_killed_twice_ends_with_the_same_numbers(tmp_path):
-    for name in 'one', 'two': lend_made(tmp_path/name)
+    for name in 'one', 'two': share_made(tmp_path/name)
     whole = rebuild(tmp_path/'one', tmp_path/'whole', workers=1)
     family = []
     def command_alone(pid):
