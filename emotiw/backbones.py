@@ -89,6 +89,22 @@ def _resnet(name, dim, size=224):
     del layers['fc']
     return Backbone(name, nn.Sequential(layers | dict(flat=nn.Flatten())), dim, size, **_IMAGENET)
 
+# %% ../nbs/10_backbones.ipynb #b7287899
+class _Block(nn.Module):
+    "Residual block: two 3 x 3 convolutions, `n_in` to `n_out` channels, the map divided by `stride`"
+    def __init__(self, n_in, n_out, stride):
+        super().__init__()
+        conv = lambda i, s: nn.Sequential(nn.Conv2d(i, n_out, 3, s, 1, bias=False), nn.BatchNorm2d(n_out))
+        self.first, self.second = conv(n_in, stride), conv(n_out, 1)
+        self.shortcut = nn.Identity() if (n_in, stride) == (n_out, 1) else nn.Sequential(nn.Conv2d(n_in, n_out, 1, stride, bias=False), nn.BatchNorm2d(n_out))
+
+    def forward(self, x): return (self.shortcut(x) + self.second(self.first(x).relu())).relu()
+
+def _small(size=48):
+    layers, widths = [nn.Conv2d(3, 32, 3, padding=1, bias=False), nn.BatchNorm2d(32), nn.ReLU()], (32, 32, 64, 128, 256)
+    for n_in, n_out in zip(widths, widths[1:]): layers += [_Block(n_in, n_out, 2), _Block(n_out, n_out, 1)]
+    return Backbone('small', nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten()), 256, size, mean=[.5]*3, std=[.25]*3)
+
 # %% ../nbs/10_backbones.ipynb #ff5ef923
 def _he(layer):
     "He's initialisation for a convolution or a linear layer"
@@ -432,13 +448,13 @@ class Classifier(nn.Module):
         return self.head(self.dropout(self.hidden(self.backbone(x))))
 
 # %% ../nbs/10_backbones.ipynb #19f3b67a
-_NETWORKS = dict(vggface=_vggface, vgg16=_vgg16_imagenet, resnet18=partial(_resnet, 'resnet18', 512), resnet50=partial(_resnet, 'resnet50', 2048), ir50=_ir50, alexnet=AlexNet, dlib=DlibFace)
-_LEAST = dict(vggface=32, vgg16=32, resnet18=32, resnet50=32, ir50=16, alexnet=63)
+_NETWORKS = dict(vggface=_vggface, vgg16=_vgg16_imagenet, resnet18=partial(_resnet, 'resnet18', 512), resnet50=partial(_resnet, 'resnet50', 2048), small=_small, ir50=_ir50, alexnet=AlexNet, dlib=DlibFace)
+_LEAST = dict(vggface=32, vgg16=32, resnet18=32, resnet50=32, small=32, ir50=16, alexnet=63)
 
 def backbone(
-    name:str,       # 'vggface', 'vgg16', 'resnet18', 'resnet50', 'ir50', 'alexnet' or 'dlib'
+    name:str,       # 'vggface', 'vgg16', 'resnet18', 'resnet50', 'small', 'ir50', 'alexnet' or 'dlib'
     weights=None,   # A name of the registry or a file; None starts from random
-    size:int=None,  # Side of the input, px; by default 224 (ir50: 112, dlib: 150)
+    size:int=None,  # Side of the input, px; by default 224 (small: 48, ir50: 112, dlib: 150)
     **options,      # Of one network; ir50: `head`, 112 or 224, the input that its head is made for
 )->Backbone:
     "A network by name, with weights"

@@ -4,19 +4,17 @@
 
 # %% auto #0
 __all__ = ['PUBLISHED_N', 'SETS', 'TABLE1', 'TABLE1_N', 'FROZEN', 'TABLE2', 'TEXT', 'TABLE3', 'SUBMISSIONS', 'CLASS_WEIGHTS',
-           'TEST_COUNTS', 'SCALES', 'Submission', 'System', 'Stream', 'AudioVisual', 'Cell', 'attention_curves', 'cell',
-           'Scale', 'Hearing', 'voices_run', 'listen', 'runs', 'results', 'chosen_inside', 'best_epochs', 'face_sets',
-           'tuned_faces', 'enhanced', 'lacking', 'member_runs', 'train_weights', 'ensemble', 'median_epochs',
-           'attended']
+           'TEST_COUNTS', 'SCALES', 'Submission', 'Cell', 'attention_curves', 'cell', 'Scale', 'Hearing', 'voices_run',
+           'listen', 'runs', 'results', 'chosen_inside', 'best_epochs', 'face_sets', 'tuned_faces', 'enhanced',
+           'lacking', 'member_runs', 'train_weights', 'ensemble', 'median_epochs']
 
 # %% ../nbs/22_zhou2019.ipynb #816da0bb
 from dataclasses import dataclass, replace
 import numpy as np, pandas as pd, torch
 from fastcore.basics import listify
-from torch import Tensor, nn
-from .attention import ATTENTIONS, Mean, TransformerAttention
+from .attention import ATTENTIONS
+from .audiovisual import AudioVisual, System
 from .bench import Bench, class_index, fold_rows
-from .bilinear import FBP, Concatenation
 from .core import Problem
 from .corpus import Corpus, Fold
 from .data import preferred
@@ -27,7 +25,7 @@ from .features import Extractor, FaceCrops, Sound, extract
 from .images import ImageSet
 from .listening import SoundTuning, Voices, tune_on_sound, tune_on_voices
 from .runs import Outcome, Result, Run, perform
-from .sequences import Standardise, sequences
+from .sequences import sequences
 from .train import Batches, Schedule, fit, probabilities
 
 # %% ../nbs/22_zhou2019.ipynb #f117e371
@@ -59,84 +57,6 @@ SUBMISSIONS = {1: Submission(('FG-Net-1',)*4, True, None, 62.481),
                5: Submission(('F-Mean', 'F-MeanStd', 'F-NormFFT', 'F-MeanStd-2', 'F-AR-Mean'), False, 65.5, 62.328)}
 CLASS_WEIGHTS = pd.Series(dict(Angry=.15, Disgust=.097, Fear=.129, Happy=.185, Sad=.138, Surprise=.082, Neutral=.215))  # "the square root of the sample numbers"
 TEST_COUNTS = pd.Series(dict(Angry=98, Disgust=40, Fear=70, Happy=144, Sad=80, Surprise=28, Neutral=193))               # AFEW's test part: their roots are the weights above
-
-# %% ../nbs/22_zhou2019.ipynb #b277b966
-@dataclass(frozen=True)
-class System:
-    "What a cell of Table 2 is made of"
-    visual: str|None = 'Transformer'   # Attention over frames: a key of `ATTENTIONS`, or 'Mean'; None leaves the faces out
-    audio: str|None = 'Transformer'    # Attention over the sound's map; None leaves the sound out
-    fusion: str = 'FBP'                # Or 'concatenation'
-
-    def __str__(self):
-        if not (self.visual and self.audio): return f'sound alone, {self.audio}' if self.audio else f'faces alone, {self.visual}'
-        return f'{self.visual} x {self.audio}, {self.fusion}'
-
-# %% ../nbs/22_zhou2019.ipynb #b19cfad1
-def _attention(name, d, m):
-    "The attention called `name`; only the transformer's has an inner size"
-    if name == 'Mean': return Mean(d)
-    return TransformerAttention(d, m) if name == 'Transformer' else ATTENTIONS[name](d)
-
-# %% ../nbs/22_zhou2019.ipynb #1a091d96
-class Stream(nn.Module):
-    "One modality: standardised features, then attention"
-    def __init__(self,
-        attention:str, # A key of `ATTENTIONS`, or 'Mean'
-        f:Tensor,      # The training part's features `(B, N, d)`
-        mask:Tensor,   # `(B, N)`
-        m:int,         # Transformer attention's inner size
-    ):
-        super().__init__()
-        self.scale, self.attention = Standardise(f, mask), _attention(attention, f.shape[-1], m)
-        self.dim = self.attention.dim
-
-    def forward(self,
-        f:Tensor,      # `(B, N, d)`
-        mask:Tensor,   # `(B, N)`
-    )->Tensor:         # `(B, dim)`
-        "One vector a clip"
-        return self.attention(self.scale(f), mask)
-
-    def weights(self,
-        f:Tensor,      # As in `forward`
-        mask:Tensor,   # Likewise
-    )->Tensor:         # `(B, N)`
-        "The weight of each frame"
-        return self.attention.weights(self.scale(f), mask)
-
-# %% ../nbs/22_zhou2019.ipynb #d58666b8
-class AudioVisual(nn.Module):
-    "The streams of a system, their fusion, a classifier"
-    def __init__(self,
-        system:System,
-        inputs:tuple,      # Of the training part: sound `(B, N, 256)`, its mask, frames `(B, N, d)`, their mask
-        n_classes:int,     # Outputs
-        m:int=256,         # Transformer attention's inner size
-        k:int=5,           # FBP's window
-        o:int=1000,        # FBP's output
-        dropout:float=.1,  # In FBP; before the classifier where there is no FBP
-    ):
-        super().__init__()
-        fa, ma, fv, mv = inputs
-        self.audio = Stream(system.audio, fa, ma, m) if system.audio else None
-        self.visual = Stream(system.visual, fv, mv, m) if system.visual else None
-        dims = [s.dim for s in (self.audio, self.visual) if s]
-        if len(dims) == 1: self.fusion, dim = nn.Dropout(dropout), dims[0]
-        else:
-            self.fusion = FBP(*dims, o, k, dropout) if system.fusion == 'FBP' else Concatenation(*dims)
-            dim = self.fusion.dim
-        self.out = nn.Linear(dim, n_classes)
-
-    def forward(self,
-        fa:Tensor,   # Sound's vectors `(B, N, 256)`
-        ma:Tensor,   # Their mask `(B, N)`
-        fv:Tensor,   # Frames' vectors `(B, F, d)`
-        mv:Tensor,   # Their mask `(B, F)`
-    )->Tensor:       # Logits `(B, n_classes)`
-        "A score for each emotion"
-        parts = [s(f, mask) for s, f, mask in ((self.audio, fa, ma), (self.visual, fv, mv)) if s is not None]
-        return self.out(self.fusion(*parts))
 
 # %% ../nbs/22_zhou2019.ipynb #553499e5
 @dataclass(frozen=True)
@@ -375,13 +295,3 @@ def median_epochs(
 )->int:
     "The median number of epochs after which trainings were best"
     return int(np.median([r.history.held_loss.argmin() + 1 for r in done]))
-
-# %% ../nbs/22_zhou2019.ipynb #0385816e
-@torch.no_grad()
-def attended(
-    net:AudioVisual,   # With both streams
-    inputs:tuple,      # What it takes
-)->tuple:              # Weights of the sound's positions `(B, N)` and of the frames `(B, F)`; rows sum to 1
-    "Where a system looks and listens"
-    fa, ma, fv, mv = inputs
-    return net.audio.weights(fa, ma), net.visual.weights(fv, mv)
