@@ -1,8 +1,13 @@
-"""Write the README's tables from the committed reports, and nbs/README.md from the notebooks' first cells: python tools/readme.py"""
-import json, re
+"""Write the README's tables from the committed reports, its example from the bundled model, and nbs/README.md from the notebooks' first cells: python tools/readme.py"""
+import io, json, re
 from pathlib import Path
 import pandas as pd
+from rich.console import Console
+from emotiw.data import open_corpus
+from emotiw.predict import predict
 from emotiw.report import shown
+from emotiw.show import summary
+from emotiw.small import card
 
 ROOT = Path(__file__).parents[1]
 ROWS = dict(zhou2019_table2=['sound alone', 'faces alone', 'concatenation', 'Transformer x Transformer'], ding2016_table3=['faces alone', 'sound alone', 'scheme 1', 'scheme 3'],
@@ -16,13 +21,29 @@ def table(csv):
     lines = [['', *t.columns], ['---']*(1 + len(t.columns)), *([n + (' (FBP)' if ' x ' in n else ''), *r] for n, r in zip(t.index, t.values.tolist()))]
     return '\n'.join('| ' + ' | '.join(l) + ' |' for l in lines)
 
-def filled(text):
-    "`text` with every marked table as its report has it"
-    part = re.compile(r'(<!-- (\w+): written by \S+ from (\S+) -->\n).*?(<!-- /\2 -->)', re.S)
-    return part.sub(lambda m: f'{m[1]}{table(ROOT/m[3])}\n{m[4]}', text)
+def example():
+    "What the bundled model says of a made clip, as a terminal shows it"
+    clips = open_corpus('made', 'tiny').clips
+    terminal = Console(width=100, file=io.StringIO(), force_jupyter=False)
+    terminal.print(summary(predict(clips.path[clips.emotion == 'Happy'].iloc[0])))
+    return '```\n' + '\n'.join(line.rstrip() for line in terminal.file.getvalue().splitlines()) + '\n```'
 
-PARTS = {'0': 'The foundation: numbers, corpora, faces, sound, features, training, runs', '1': 'Features, networks, kernels, fusion', '2': 'The papers, and the pieces of a page', '3': 'Reports and the command line',
-         '5': 'Tables of ding2016', '6': 'Tables of lu2018', '7': 'Tables of zhou2019', '9': 'All papers'}
+def limits():
+    "How well the bundled model does, from its card"
+    c = card()
+    lines = ['| looks at | right | 95 % interval | over actors |', '| --- | --- | --- | --- |']
+    lines += [f"| {name} | {a['k_of_n']} = {a['ours']:.1f} % | {a['low']:.1f} to {a['high']:.1f} | {a['group_low']:.1f} to {a['group_high']:.1f} |" for view, name in (('faces', 'faces'), ('sound', 'sound'), ('both', 'faces and sound')) for a in [c['accuracy'][view]]]
+    return '\n'.join(lines)
+
+WRITERS = dict(example=example, limits=limits)
+
+def filled(text):
+    "`text` with every marked part as its report, or the model, has it"
+    part = re.compile(r'(<!-- (\w+): written by \S+ from (\S+) -->\n).*?(<!-- /\2 -->)', re.S)
+    return part.sub(lambda m: f'{m[1]}{WRITERS[m[2]]() if m[2] in WRITERS else table(ROOT/m[3])}\n{m[4]}', text)
+
+PARTS = {'0': 'The foundation: numbers, corpora, faces, sound, features, training, runs', '1': 'Features, networks, kernels, fusion', '2': 'The papers, and the pieces of a page', '3': 'A label for a clip, reports, the command line',
+         '5': 'Tables of ding2016', '6': 'Tables of lu2018', '7': 'Tables of zhou2019', '8': 'A clip by hand', '9': 'All papers'}
 
 def line(notebook):
     "A row of the list: the notebook, and what its first cell says in a line"
