@@ -1,8 +1,12 @@
-"The browser that several tests share"
+"The browser that several tests share, and which files of tests go first"
 import shutil
 import pytest
 
 CHROMIUM = next(filter(None, map(shutil.which, ('chromium', 'chromium-browser', 'google-chrome'))), None)
+LONGEST = 'test_tables', 'test_predict', 'test_afew', 'test_jupyterlab', 'test_bad_input'    # begun last, one would run alone beside an idle core
+
+def pytest_collection_modifyitems(items):
+    items.sort(key=lambda item: LONGEST.index(item.path.stem) if item.path.stem in LONGEST else len(LONGEST))
 
 @pytest.fixture(scope='session')
 def browser():

@@ -33,7 +33,7 @@ def check(env):
             return code
         print(f'   {time.time() - start:.0f} s', flush=True)
     print('== pytest', flush=True)
-    return run('pytest -q -n 2 --dist loadfile', 1800, True, env)[1]
+    return run('pytest -q -n 2 --dist loadfile --no-loadscope-reorder', 1800, True, env)[1]
 
 if __name__ == '__main__':
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
