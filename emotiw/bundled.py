@@ -7,7 +7,7 @@ __all__ = ['SCALES', 'Recipe', 'cooled', 'HeadTuning', 'tune_head', 'Glimpses', 
            'member_cell', 'answered', 'temperatures']
 
 # %% ../nbs/35_bundled.ipynb #6cbcd00e
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
 import numpy as np, pandas as pd, torch
@@ -22,7 +22,7 @@ from .corpus import Corpus, Fold
 from .deepfeatures import ImageTuning, _drawn, targets
 from .features import Extractor, Feature, cached
 from .images import ImageSet
-from .runs import Outcome, Result, Run
+from .runs import Outcome
 from .small import VIEWS, Member, Sizes, Small, heard, moved, told
 from .train import Batches, Schedule, fit
 from .watch import CROP, FPS, WINDOW, watch

@@ -10,12 +10,12 @@ import contextlib, io, logging, warnings
 from importlib.util import find_spec
 from pathlib import Path
 import numpy as np, torch
-from torch import Tensor, nn
+from torch import nn
 from torch.nn import functional as F
 from torch.nn.functional import log_softmax
 from .audio import STEP, _mel_filters
 from .core import EMOTIONS, Problem, atomic
-from .small import BUNDLED, HALF, HOP, VIEWS, Small, load_small, moved, told
+from .small import BUNDLED, HALF, HOP, VIEWS, load_small, moved, told
 from .watch import CROP
 from scipy import signal
 

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from torch.nn.functional import log_softmax
 from .audio import at_least, log_mel, Wave
 from .audiovisual import AudioVisual, System
-from .backbones import backbone, embed, load_weights, save_weights, stack, weights_file, weights_metadata
+from .backbones import backbone, embed, load_weights, save_weights, weights_file, weights_metadata
 from .core import EMOTIONS, Problem
 from .watch import CROP
 
