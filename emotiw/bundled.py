@@ -23,7 +23,7 @@ from .deepfeatures import ImageTuning, _drawn, targets
 from .features import Extractor, Feature, cached
 from .images import ImageSet
 from .runs import Outcome
-from .small import VIEWS, Member, Sizes, Small, heard, moved, told
+from .small import VIEWS, Member, Sizes, Small, askable, heard, moved, told
 from .train import Batches, Schedule, fit
 from .watch import CROP, FPS, WINDOW, watch
 
@@ -136,7 +136,7 @@ def _inputs(windows):
 
 def _has(view, w):
     "Can `view` be asked about the window `w`?"
-    return (view == 'sound' or len(w.f) > 1) and (view == 'faces' or len(w.a) > 0)
+    return view in askable(len(w.f), len(w.a))
 
 # %% ../nbs/35_bundled.ipynb #c9996347
 @torch.inference_mode()

@@ -7,7 +7,7 @@ __all__ = ['app', 'console', 'FIELDS', 'main', 'corpora', 'unpack', 'check', 'ca
            'export']
 
 # %% ../nbs/32_cli.ipynb #6d033032
-import csv, json, sys
+import csv, json, os, sys
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
@@ -227,6 +227,11 @@ def _counted(files):
                 progress.advance(task)
         yield each()
 
+def _figures(files, folder):
+    "Where the figure of each file is drawn: as the files lie to each other"
+    base = os.path.commonpath([f.absolute().parent for f in files])
+    return [folder and folder/f'{f.absolute().relative_to(base)}.png' for f in files]
+
 @app.command()
 def predict(
     files:list[Path]=typer.Argument(help='Videos, sounds, pictures, or folders of them.'),
@@ -244,8 +249,8 @@ def predict(
     load_small(model)
     found, tell, failed, unlabelled = media_files(files), (_Json if as_json else _Csv if as_csv else _Lines)(), 0, 0
     with _counted(found) as each:
-        for f in each:
-            try: p = drawn(f, plot, model, seconds=window, all_faces=all_faces)[0] if plot else kept(f, model, window, all_faces)
+        for f, target in zip(each, _figures(found, plot)):
+            try: p = drawn(f, target, model, seconds=window, all_faces=all_faces) if plot else kept(f, model, window, all_faces)
             except Problem as e: tell.fail(f, e); failed += 1
             else: tell.say(p); unlabelled += p.emotion is None
     tell.end()

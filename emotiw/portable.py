@@ -12,10 +12,9 @@ from pathlib import Path
 import numpy as np, torch
 from torch import nn
 from torch.nn import functional as F
-from torch.nn.functional import log_softmax
 from .audio import STEP, _mel_filters
 from .core import EMOTIONS, Problem, atomic
-from .small import BUNDLED, HALF, HOP, VIEWS, load_small, moved, told
+from .small import BUNDLED, HALF, HOP, VIEWS, load_small, moved
 from .watch import CROP
 from scipy import signal
 
@@ -63,13 +62,12 @@ class _Answer(nn.Module):
     "Vectors to probabilities, of one view"
     def __init__(self, model, view):
         super().__init__()
-        self.members, self.emotions, self.temperatures, self.view = model.members, model.emotions, model.temperatures, view
+        self.model, self.views = model, [*VIEWS] if view == 'both' else [view]
 
     def asked(self, f, head, a):
         sound = (a[None], a.new_ones(1, a.shape[0])) if a is not None else (None, None)
-        inputs = (*sound, moved(f)[None], f.new_ones(1, f.shape[0])) if f is not None else (*sound, None, None)
-        says = [told(head, {v: log_softmax(m.views[v](*inputs), -1) for v in (VIEWS if self.view == 'both' else [self.view])}, self.emotions, self.temperatures) for m in self.members]
-        return torch.stack(says).mean(0)
+        faces = (moved(f)[None], f.new_ones(1, f.shape[0])) if f is not None else (None, None)
+        return self.model.asked((*sound, *faces), head, self.views)
 
 class _Both(_Answer):
     def forward(self, f, head, a): return self.asked(f, head, a)

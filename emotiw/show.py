@@ -6,15 +6,16 @@
 __all__ = ['COLOURS', 'summary', 'Trace', 'figure', 'plot']
 
 # %% ../nbs/30c_show.ipynb #f2698f91
+import shutil
 from pathlib import Path
 import matplotlib.pyplot as plt, numpy as np
 from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 from .audio import RATE
-from .core import EMOTIONS, atomic
+from .core import EMOTIONS, atomic, source_digest
 from .figures import INK, house_style
-from .predict import BUNDLED, Prediction, predict
+from .predict import BUNDLED, Prediction, entry, kept
 
 # %% ../nbs/30c_show.ipynb #0a953d50
 COLOURS = dict(Angry='#d55e00', Disgust='#029e73', Fear='#cc78bc', Happy='#de8f05', Neutral='#949494', Sad='#0173b2', Surprise='#56b4e9')
@@ -117,19 +118,24 @@ def figure(
         fig, (top, middle, bottom) = plt.subplots(3, 1, figsize=(7, 4), sharex=True, height_ratios=[1.2, 1, 1.2])
         _draw_faces(top, trace, p.seconds or 1); _draw_sound(middle, trace); _draw_probabilities(bottom, p)
         bottom.set_xlim(0, p.seconds or 1)
-        fig.suptitle(f'{Path(p.path).name}: {p.emotion or "no label"}', fontsize=10)
+        fig.suptitle(f'{p.emotion}, by {p.by}' if p.emotion else 'no label', fontsize=10)
     return fig
+
+def _drawn(path, model, place, **asked):
+    "Look at a file again, and keep the figure of what is seen at `place`"
+    trace = Trace()
+    fig = figure(kept(path, model, look=trace, **asked), trace)
+    with atomic(place) as tmp: fig.savefig(tmp, dpi=130, format='png')
+    plt.close(fig)
 
 def plot(
     path:Path,            # A file
-    folder:Path,          # Gets `NAME.png`
+    target:Path,          # The figure, a .png
     model=BUNDLED,        # As in `predict`
     **asked,              # Likewise
-)->tuple:                 # The `Prediction`, and the file of the figure
-    "Predict, and draw what the answer is made of"
-    trace = Trace()
-    p, target = predict(path, model, look=trace, **asked), Path(folder)/f'{Path(path).name}.png'
-    fig = figure(p, trace)
-    with atomic(target) as tmp: fig.savefig(tmp, dpi=130)
-    plt.close(fig)
-    return p, target
+)->Prediction:
+    "Predict, and draw what the answer is made of; the figure is kept beside the answer"
+    place = entry(path, model, **asked).with_suffix(f'.{source_digest("emotiw.show")[:8]}.png')
+    if not place.is_file(): _drawn(path, model, place, **asked)
+    with atomic(target) as tmp: shutil.copyfile(place, tmp)
+    return kept(path, model, **asked)
