@@ -8,7 +8,7 @@ __all__ = ['app', 'console', 'FIELDS', 'main', 'corpora', 'unpack', 'check', 'ca
 
 # %% ../nbs/32_cli.ipynb #6d033032
 import csv, json, os, sys
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from pathlib import Path
 import typer
@@ -227,6 +227,18 @@ def _counted(files):
                 progress.advance(task)
         yield each()
 
+def _asked(files, key, corpus):
+    "What answers a file with a table's run, which is asked once about all that can be read"
+    from emotiw.ask import ask, stored_run
+    from emotiw.data import open_corpus
+    from emotiw.video import probe
+    data, fit = open_corpus(corpus), []
+    stored_run(key, data)
+    for f in files:
+        with suppress(Problem): fit.append(probe(f) and f)
+    with console.status('training the run again'): said = dict(zip(fit, ask(key, fit, data))) if fit else {}
+    return lambda f, target: said.get(f) or probe(f)
+
 def _figures(files, folder):
     "Where the figure of each file is drawn: as the files lie to each other"
     base = os.path.commonpath([f.absolute().parent for f in files])
@@ -239,18 +251,22 @@ def predict(
     as_csv:bool=typer.Option(False, '--csv', help='Print a line a file.'),
     plot:Path=typer.Option(None, metavar='DIR', help='Draw faces, attention, sound and probabilities of each file into this folder.'),
     all_faces:bool=typer.Option(False, '--all-faces', help="Also list what each person's face shows."),
-    model:str=typer.Option('emotiw-small', help='A model file of 35_bundled, or its name in weights.toml.'),
+    model:str=typer.Option('emotiw-small', help="A model file of 35_bundled, or its name in weights.toml; with --corpus the key of a table's run, as a report's page shows it."),
+    corpus:str=typer.Option(None, help='The corpus that the run was trained on; it is trained again.'),
     window:float=typer.Option(3., min=1., help='Seconds that are judged at once.'),
 ):
     "Say what emotion clips show, and how far to trust it. Exits with 1 if a file cannot be read, with 3 if one shows nobody and has no sound."
     from emotiw.predict import kept, media_files
     from emotiw.show import plot as drawn
     from emotiw.small import load_small
-    load_small(model)
-    found, tell, failed, unlabelled = media_files(files), (_Json if as_json else _Csv if as_csv else _Lines)(), 0, 0
+    if corpus and (plot or all_faces): raise Problem("--plot and --all-faces need a model that looks at windows; a table's run looks at a clip as a whole")
+    if not corpus: load_small(model)
+    found, failed, unlabelled = media_files(files), 0, 0
+    answer = _asked(found, model, corpus) if corpus else lambda f, target: drawn(f, target, model, seconds=window, all_faces=all_faces) if plot else kept(f, model, window, all_faces)
+    tell = (_Json if as_json else _Csv if as_csv else _Lines)()
     with _counted(found) as each:
         for f, target in zip(each, _figures(found, plot)):
-            try: p = drawn(f, target, model, seconds=window, all_faces=all_faces) if plot else kept(f, model, window, all_faces)
+            try: p = answer(f, target)
             except Problem as e: tell.fail(f, e); failed += 1
             else: tell.say(p); unlabelled += p.emotion is None
     tell.end()

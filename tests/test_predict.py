@@ -4,9 +4,14 @@ from fractions import Fraction
 from pathlib import Path
 import av, cv2, numpy as np, pytest
 from emotiw import cli
+from emotiw.bench import open_bench
 from emotiw.core import EMOTIONS, reproducible
+from emotiw.ding2016 import SCALES
 from emotiw.drawn import Pose, backdrop, draw_face, person
+from emotiw.made import made_corpus
 from emotiw.predict import predict
+from emotiw.recurrent import SequenceCell, sequence_cell
+from emotiw.runs import Run, perform
 from emotiw.scratch import Scratch
 from emotiw.small import Sizes, Small, save_small
 from emotiw.voices import Voice, utter
@@ -197,6 +202,18 @@ def test_figures(toy, folder, capsys):
     code, _, _ = answer(capsys, folder/'a.avi', folder/'sub/b.avi', '--model', toy, '--plot', folder/'figures')
     drawn = sorted(p.relative_to(folder/'figures').as_posix() for p in (folder/'figures').rglob('*.png'))
     assert code == 3 and drawn == ['a.avi.png', 'sub/b.avi.png']      # as the files lie to each other, so that two of one name have two figures
+
+def test_the_run_of_a_table(toy, folder, capsys):
+    root = made_corpus(3, 1)
+    bench = open_bench(SCALES, str(root), 'tiny', None, 'split')
+    done, = perform([Run(sequence_cell, SequenceCell(bench.scale.sound, (4,), bench.scale.schedule), bench.corpus, bench.folds[0])])
+    code, out, lines = answer(capsys, folder, '--model', done.run.key[:8], '--corpus', root, '--csv')
+    rows = {Path(r['path']).name: r for r in csv.DictReader(io.StringIO(out))}
+    assert code == 1 and 'broken.mp4: not a media file' in lines[0]
+    assert rows['a.avi']['emotion'] in EMOTIONS and 'which had' in rows['a.avi']['by'] and rows['broken.mp4']['emotion'] == ''
+    for words, said in ((['--model', 'ffffff', '--corpus', root], 'ffffff: no stored run has a key'), (['--model', done.run.key, '--corpus', 'nowhere'], 'nowhere'), (['--model', done.run.key, '--corpus', root, '--all-faces'], '--all-faces need a model that looks at windows')):
+        code, out, lines = answer(capsys, folder/'a.avi', *words)
+        assert (code, out, len(lines)) == (1, '', 1) and said in lines[0]
 
 @pytest.mark.parametrize('words, said', [(['nowhere.mp4'], 'nowhere.mp4: there is no such file'), (['.', '--model', 'nothing'], 'nothing: neither a file nor the name of weights')])
 def test_wrong_words(words, said, toy, tmp_path, monkeypatch, capsys):
