@@ -257,8 +257,8 @@ def predict(
 ):
     "Say what emotion clips show, and how far to trust it. Exits with 1 if a file cannot be read, with 3 if one shows nobody and has no sound."
     from emotiw.predict import kept, media_files
-    from emotiw.show import plot as drawn
     from emotiw.small import load_small
+    if plot: from emotiw.draw import plot as drawn     # with matplotlib
     if corpus and (plot or all_faces): raise Problem("--plot and --all-faces need a model that looks at windows; a table's run looks at a clip as a whole")
     if not corpus: load_small(model)
     found, failed, unlabelled = media_files(files), 0, 0

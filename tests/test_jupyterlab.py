@@ -41,8 +41,8 @@ def lab(tmp_path_factory):
         server.terminate()
         server.wait(30)
 
-@pytest.mark.parametrize('name', ['01_metrics', '58_ding2016_fig4'])
-def test_all_cells_run_and_the_figure_is_there(lab, browser, name):
+def all_run(lab, browser, name):
+    "The page of the notebook `name`, after all of its cells have run without an error"
     url, folder = lab
     without_outputs(root/f'nbs/{name}.ipynb', folder/f'{name}.ipynb')
     page = browser.new_page(viewport=dict(width=1280, height=900))
@@ -54,7 +54,27 @@ def test_all_cells_run_and_the_figure_is_there(lab, browser, name):
     page.locator('.lm-Menu-item', has_text='Run All Cells').first.click()
     page.wait_for_function(DONE, timeout=240_000)
     assert not page.locator('.jp-OutputArea-output[data-mime-type="application/vnd.jupyter.error"]').count()
+    return page
+
+@pytest.mark.parametrize('name', ['01_metrics', '58_ding2016_fig4'])
+def test_all_cells_run_and_the_figure_is_there(lab, browser, name):
+    page = all_run(lab, browser, name)
     figure = page.locator('.jp-RenderedSVG, .jp-RenderedImage').first
     figure.scroll_into_view_if_needed()
     assert figure.bounding_box()['width'] > 100
+    page.close()
+
+def test_another_clip_is_chosen(lab, browser):
+    "Its figure and its answers take the place of the first clip's"
+    page = all_run(lab, browser, '80_explore')
+    figure, answers = (page.locator(f'.jupyter-widgets-output-area {what}') for what in ('img', 'table'))
+    figure.first.wait_for(timeout=60_000)
+    before = figure.first.get_attribute('src'), answers.first.inner_text()
+    clips = page.locator('.widget-dropdown select').nth(2)
+    assert clips.locator('option').count() > 5
+    clips.select_option(index=4)
+    page.wait_for_function("before => { const i = document.querySelector('.jupyter-widgets-output-area img'); return i && i.src != before }", arg=before[0], timeout=60_000)
+    assert figure.first.bounding_box()['width'] > 300 and answers.first.inner_text() != before[1] and figure.count() == answers.count() == 1
+    page.locator('.widget-dropdown select').nth(1).select_option(label='Sad')
+    page.wait_for_function("() => document.querySelectorAll('.widget-dropdown select')[2].options.length < 6", timeout=60_000)
     page.close()

@@ -1,5 +1,5 @@
 "A label for whatever people have: each kind of file is made for its test"
-import csv, io, json, sys
+import csv, io, json, subprocess, sys
 from fractions import Fraction
 from pathlib import Path
 import av, cv2, numpy as np, pytest
@@ -202,6 +202,14 @@ def test_figures(toy, folder, capsys):
     code, _, _ = answer(capsys, folder/'a.avi', folder/'sub/b.avi', '--model', toy, '--plot', folder/'figures')
     drawn = sorted(p.relative_to(folder/'figures').as_posix() for p in (folder/'figures').rglob('*.png'))
     assert code == 3 and drawn == ['a.avi.png', 'sub/b.avi.png']      # as the files lie to each other, so that two of one name have two figures
+
+HEAVY = 'lightning', 'distributed', 'matplotlib', 'sklearn', 'torchvision', 'onnx'
+
+def test_what_an_answer_does_not_need_is_not_imported(toy, folder):
+    "Else the first answer is late"
+    code = f"import sys\nfrom emotiw import cli\nsys.argv[1:] = ['predict', {str(folder/'a.avi')!r}, '--model', {str(toy)!r}]\ntry: cli.main()\nexcept SystemExit: print([m for m in {HEAVY} if m in sys.modules])"
+    done = subprocess.run([sys.executable, '-c', code], capture_output=True, text=True)
+    assert 'by faces and sound' in done.stdout and done.stdout.splitlines()[-1] == '[]', done.stderr
 
 def test_the_run_of_a_table(toy, folder, capsys):
     root = made_corpus(3, 1)
