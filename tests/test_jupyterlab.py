@@ -67,13 +67,13 @@ def test_all_cells_run_and_the_figure_is_there(lab, browser, name):
 def test_another_clip_is_chosen(lab, browser):
     "Its figure and its answers take the place of the first clip's"
     page = all_run(lab, browser, '80_explore')
-    figure, answers = (page.locator(f'.jupyter-widgets-output-area {what}') for what in ('img', 'table'))
+    figure, answers = (page.locator(f'.widget-output {what}') for what in ('img', 'table'))
     figure.first.wait_for(timeout=60_000)
     before = figure.first.get_attribute('src'), answers.first.inner_text()
     clips = page.locator('.widget-dropdown select').nth(2)
     assert clips.locator('option').count() > 5
     clips.select_option(index=4)
-    page.wait_for_function("before => { const i = document.querySelector('.jupyter-widgets-output-area img'); return i && i.src != before }", arg=before[0], timeout=60_000)
+    page.wait_for_function("before => { const i = document.querySelector('.widget-output img'); return i && i.src != before }", arg=before[0], timeout=60_000)
     assert figure.first.bounding_box()['width'] > 300 and answers.first.inner_text() != before[1] and figure.count() == answers.count() == 1
     page.locator('.widget-dropdown select').nth(1).select_option(label='Sad')
     page.wait_for_function("() => document.querySelectorAll('.widget-dropdown select')[2].options.length < 6", timeout=60_000)
