@@ -6,12 +6,12 @@
 __all__ = ['BY', 'MEDIA', 'Moment', 'Someone', 'Prediction', 'record', 'predict', 'media_files', 'entry', 'kept']
 
 # %% ../nbs/30_predict.ipynb #d7641719
-import json
+import json, os
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from types import SimpleNamespace
-import numpy as np
+import numpy as np, torch
 from . import audio, audiovisual, backbones, faces, small, video, watch as watching
 from .backbones import weights_file
 from .core import EMOTIONS, Note, Problem, atomic, digest, home, source_digest, versions
@@ -181,3 +181,6 @@ def kept(
     made = predict(path, model, seconds, all_faces, look)
     with atomic(place) as tmp: tmp.write_text(json.dumps(asdict(made)))
     return made
+
+# %% ../nbs/30_predict.ipynb #103fbba4
+os.register_at_fork(after_in_child=lambda: torch.set_num_threads(1))

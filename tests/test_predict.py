@@ -1,6 +1,9 @@
 "A label for whatever people have: each kind of file is made for its test"
 import csv, io, json, subprocess, sys
+from concurrent.futures import ProcessPoolExecutor
 from fractions import Fraction
+from functools import partial
+from multiprocessing import get_context
 from pathlib import Path
 import av, cv2, numpy as np, pytest
 from emotiw import cli
@@ -148,6 +151,14 @@ def test_windows_do_not_hang_on_each_other(toy, tmp_path):
     p = predict(film(tmp_path/'both.avi', sum(pictures, []), sound=np.concatenate(sounds)), toy)
     assert [(m.start, m.stop) for m in p.timeline] == [(0, 3), (3, 6)]
     for m, part in zip(p.timeline, parts): assert max(abs(m.probabilities[e] - part.probabilities[e]) for e in EMOTIONS) < .02    # codecs look back
+
+@pytest.mark.parametrize('how', ['fork', 'spawn'])
+def test_in_worker_processes(how, toy, tmp_path):
+    "What each says of its files is what is said of them here, where the network was already used"
+    clips = [film(tmp_path/f'{k}.avi', [room(people=1 + k % 2)]*25, sound=voice(1.)) for k in range(3)]
+    alone = [predict(c, toy) for c in clips]
+    with ProcessPoolExecutor(2, mp_context=get_context(how)) as pool: together = list(pool.map(partial(predict, model=toy), clips, timeout=120))
+    assert max(abs(a.probabilities[e] - b.probabilities[e]) for a, b in zip(alone, together) for e in EMOTIONS) < 1e-5
 
 # the command
 
