@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['app', 'console', 'FIELDS', 'main', 'corpora', 'unpack', 'check', 'cache', 'tables', 'cite', 'submit', 'predict',
-           'export']
+           'export', 'card']
 
 # %% ../nbs/32_cli.ipynb #6d033032
 import csv, json, os, sys
@@ -282,3 +282,10 @@ def export(
     "Write the model's networks as ONNX files."
     from emotiw.portable import export_onnx
     for p in export_onnx(onnx, model): print(p)
+
+# %% ../nbs/32_cli.ipynb #17944dd9
+@app.command()
+def card(model:str=typer.Argument('emotiw-small', help='As in predict.')):
+    "What a model was trained on and under what terms, how often it is right, where it fails."
+    from emotiw.small import card as of, told_card
+    print(told_card(of(model)))
