@@ -12,7 +12,7 @@ from pathlib import Path
 from types import SimpleNamespace
 import numpy as np, pandas as pd, torch
 from safetensors.torch import load_file
-from scipy.optimize import minimize_scalar
+from scipy.optimize import minimize, minimize_scalar
 from torch import nn
 from . import audio, backbones, faces, video, watch as watching
 from .backbones import backbone, embed, load_weights, stack
@@ -23,7 +23,7 @@ from .deepfeatures import ImageTuning, _drawn, targets
 from .features import Extractor, Feature, cached
 from .images import ImageSet
 from .runs import Outcome
-from .small import VIEWS, Member, Sizes, Small, askable, heard, moved, told
+from .small import EVEN, VIEWS, WITNESSES, Member, Sizes, Small, askable, heard, moved, pool, told
 from .train import Batches, Schedule, fit
 from .watch import CROP, FPS, WINDOW, watch
 
@@ -113,10 +113,10 @@ def looking(
     emotions:tuple=EMOTIONS,   # Of the members
     sizes:Sizes=Sizes(),
     members:int=0,  # How many there will be
-    temperatures:dict=None,    # View -> its temperature
+    temperatures:dict=EVEN,    # As in `Small`
 )->Small:
     "A model with its face network and head, and members that have learnt nothing"
-    net = Small(emotions, sizes, members, temperatures or {})
+    net = Small(emotions, sizes, members, temperatures)
     load_weights(net.face, weights)
     net.head.load_state_dict(load_file(head))
     return net.eval()
@@ -183,7 +183,7 @@ def answered(
     scored:pd.DataFrame,   # Of `scores`
     view:str,              # 'faces', 'sound' or 'both': what is looked at
     classes:list,          # Of the member
-    temperatures:dict,     # View -> its temperature
+    temperatures:dict,     # As in `Small`
 )->pd.DataFrame:           # Probabilities: one row a clip, one column an emotion
     "What a member says of each clip"
     def one(r):
@@ -195,13 +195,31 @@ def answered(
     p = pd.DataFrame([one(r) for _, r in scored.iterrows()], columns=EMOTIONS).mul(scored.seconds.to_numpy(), axis=0)
     return p.groupby(scored['clip'].to_numpy(), sort=False).sum().pipe(lambda t: t.div(t.sum(axis=1).replace(0, 1), axis=0))
 
+# %% ../nbs/33_recipe.ipynb #7237f808
+def _scores(scored, view, classes):
+    "Witness -> `(n, n_classes)` logarithms; 0, which says nothing, where it could not be asked"
+    said = {n: torch.tensor(scored[[f'{n} {e}' for e in classes]].to_numpy(np.float32)) for n in WITNESSES[view]}
+    return {n: (x.log() - x.sum(-1, keepdim=True).log() if n == 'head' else x).nan_to_num(0.) for n, x in said.items()}
+
+def _misfit(told, right, clip):
+    "Mean of minus the logarithm of what the right emotions get, mean over a clip's windows"
+    p = torch.zeros(int(clip.max()) + 1).index_add(0, clip, told.gather(1, right[:, None])[:, 0])/clip.bincount()
+    return -p.clamp_min(1e-9).log().mean()
+
+def _fitted(parts, names, prior=.01):
+    "The temperatures of one view"
+    def loss(a):
+        t = dict(zip(names, torch.from_numpy(np.exp(a))))
+        return float(sum(_misfit(pool(scores, t), right, clip) for scores, right, clip in parts)/len(parts)) + prior*float(np.sum(a**2))
+    a = minimize(loss, np.zeros(len(names)), method='L-BFGS-B', bounds=[(-2, 4)]*len(names), options=dict(maxiter=60)).x
+    return {n: round(float(np.exp(x)), 3) for n, x in zip(names, a)}
+
 def temperatures(
     scored:list,        # Of `scores`, several frames
     truth:pd.Series,    # Clip -> emotion
     classes:list,       # Of the member
-)->dict:
-    "The temperature of each view with which clips that no network was trained on fit best"
-    def loss(t, view):
-        p = pd.concat([answered(s, view, classes, dict.fromkeys(VIEWS, float(np.exp(t)))) for s in scored])
-        return -np.mean([np.log(max(p.iat[i, EMOTIONS.index(truth[c])], 1e-6)) for i, c in enumerate(p.index)])
-    return {v: float(np.exp(minimize_scalar(loss, bounds=(-1, 2.5), args=(v,), method='bounded', options=dict(xatol=.05)).x)) for v in VIEWS}
+)->dict:                # View -> witness -> temperature, to three decimals
+    "The temperatures with which clips that no network was trained on fit best"
+    right = lambda s: torch.tensor([classes.index(truth[c]) for c in s['clip']])
+    parts = lambda view: [(_scores(s, view, classes), right(s), torch.from_numpy(pd.factorize(s['clip'])[0])) for s in scored]
+    return {v: _fitted(parts(v), WITNESSES[v]) for v in VIEWS}

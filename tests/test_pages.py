@@ -6,7 +6,8 @@ import pytest
 from repository import files, root
 
 PAGES = [p for p in files() if p.suffix == '.html' and (root/'reports') in p.parents]
-REPORTS = sorted({p.parent for p in PAGES if (p.parent/'static').exists()})
+CARD = root/'reports/bundled'      # the page of the model that comes with the package
+REPORTS = sorted({p.parent for p in PAGES if (p.parent/'static').exists()} - {CARD})
 by_name = dict(ids=lambda p: p.name)
 
 class Links(HTMLParser):
@@ -38,10 +39,10 @@ def test_broken_links_are_seen(tmp_path):
     page.write_text('<a href="b.html">b</a><script src="https://x.org/a.js"></script><a href="https://x.org">x</a><img src="a.html">')
     assert list(broken(page)) == ['b.html', 'https://x.org/a.js is loaded from elsewhere'] and links(page).mute
 
-@pytest.mark.parametrize('report', REPORTS, **by_name)
+@pytest.mark.parametrize('report', [*REPORTS, CARD], **by_name)
 def test_links_resolve_and_pictures_have_words(report):
     pages = [p for p in PAGES if report in p.parents]
-    assert len(pages) > 20
+    assert len(pages) > 20 or report == CARD and pages
     assert not [f'{p.relative_to(root)}: {b}' for p in pages for b in broken(p)]
     assert not [p for p in pages if links(p).mute]
 
@@ -81,6 +82,15 @@ def test_in_a_browser(browser, report, width, scheme, tmp_path):
     assert page.locator('h1').inner_text() == 'concatenation'
     assert page.evaluate('document.documentElement.scrollWidth') <= width
     assert not errors
+    page.close()
+
+@pytest.mark.parametrize('width', [390, 1280])
+def test_the_card_in_a_browser(browser, width):
+    page = browser.new_page(viewport=dict(width=width, height=900))
+    errors = []
+    page.on('pageerror', lambda e: errors.append(str(e)))
+    page.goto((CARD/'index.html').as_uri())
+    assert page.locator('h2', has_text='The card').count() == 1 and page.evaluate('document.documentElement.scrollWidth') <= width and not errors
     page.close()
 
 @pytest.mark.parametrize('report', REPORTS, **by_name)

@@ -16,14 +16,14 @@ from emotiw.predict import predict
 from emotiw.recurrent import SequenceCell, sequence_cell
 from emotiw.runs import Run, perform
 from emotiw.scratch import Scratch
-from emotiw.small import Sizes, Small, save_small
+from emotiw.small import EVEN, Sizes, Small, save_small
 from emotiw.voices import Voice, utter
 
 @pytest.fixture(scope='module')
 def toy():
     "A model of random numbers: what it says means nothing, but it says something"
     with Scratch() as there:
-        with reproducible(0): save_small(Small([e for e in EMOTIONS if e != 'Disgust'], Sizes(), 2, dict(faces=1., sound=1., both=1.)), there.path/'toy.safetensors', {})
+        with reproducible(0): save_small(Small([e for e in EMOTIONS if e != 'Disgust'], Sizes(), 2, EVEN), there.path/'toy.safetensors', {})
         yield there.path/'toy.safetensors'
 
 def room(size=(360, 480), people=1, head=.3):

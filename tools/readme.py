@@ -7,7 +7,7 @@ from emotiw.data import open_corpus
 from emotiw.predict import predict
 from emotiw.report import shown
 from emotiw.show import summary
-from emotiw.small import card
+from emotiw.small import accuracy_lines, card
 
 ROOT = Path(__file__).parents[1]
 ROWS = dict(zhou2019_table2=['sound alone', 'faces alone', 'concatenation', 'Transformer x Transformer'], ding2016_table3=['faces alone', 'sound alone', 'scheme 1', 'scheme 3'],
@@ -30,10 +30,7 @@ def example():
 
 def limits():
     "How well the bundled model does, from its card"
-    c = card()
-    lines = ['| looks at | right | 95 % interval | over actors |', '| --- | --- | --- | --- |']
-    lines += [f"| {name} | {a['k_of_n']} = {a['ours']:.1f} % | {a['low']:.1f} to {a['high']:.1f} | {a['group_low']:.1f} to {a['group_high']:.1f} |" for view, name in (('faces', 'faces'), ('sound', 'sound'), ('both', 'faces and sound')) for a in [c['accuracy'][view]]]
-    return '\n'.join(lines)
+    return '\n'.join(accuracy_lines(card()))
 
 WRITERS = dict(example=example, limits=limits)
 
