@@ -197,13 +197,13 @@ def answered(
 
 # %% ../nbs/33_recipe.ipynb #7237f808
 def _scores(scored, view, classes):
-    "Witness -> `(n, n_classes)` logarithms; 0, which says nothing, where it could not be asked"
-    said = {n: torch.tensor(scored[[f'{n} {e}' for e in classes]].to_numpy(np.float32)) for n in WITNESSES[view]}
+    "Witness -> `(n, n_classes)` logarithms; 0, which says nothing, where it could not be asked. In double precision, since gradients are taken by differences"
+    said = {n: torch.tensor(scored[[f'{n} {e}' for e in classes]].to_numpy(np.float64)) for n in WITNESSES[view]}
     return {n: (x.log() - x.sum(-1, keepdim=True).log() if n == 'head' else x).nan_to_num(0.) for n, x in said.items()}
 
 def _misfit(told, right, clip):
     "Mean of minus the logarithm of what the right emotions get, mean over a clip's windows"
-    p = torch.zeros(int(clip.max()) + 1).index_add(0, clip, told.gather(1, right[:, None])[:, 0])/clip.bincount()
+    p = torch.zeros(int(clip.max()) + 1, dtype=told.dtype).index_add(0, clip, told.gather(1, right[:, None])[:, 0])/clip.bincount()
     return -p.clamp_min(1e-9).log().mean()
 
 def _fitted(parts, names, prior=.01):
