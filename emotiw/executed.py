@@ -27,7 +27,7 @@ def _output(o, about):
     if o.output_type == 'stream': return f'<pre>{html.escape(strip_ansi(o.text))}</pre>'
     data = o.get('data', {})
     if 'text/html' in data: return _pandas(data['text/html']) if 'class="dataframe"' in data['text/html'] else data['text/html']
-    if 'text/markdown' in data: return markdown2html(data['text/markdown'])
+    if 'text/markdown' in data: return re.sub('<table>.*?</table>', lambda m: _pandas(m[0]), markdown2html(data['text/markdown']), flags=re.S)
     if 'image/svg+xml' in data:
         svg = re.sub(r'^.*?(?=<svg)', '', data['image/svg+xml'], flags=re.S)
         return f'<figure><div class="drawn" role="img" aria-label="{about}">{svg}</div></figure>'

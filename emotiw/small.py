@@ -205,14 +205,14 @@ def card(
     return weights_metadata(weights_file(weights)[0])['card']
 
 # %% ../nbs/28a_small.ipynb #9b2c7ed9
-LOOKS = dict(faces='faces', sound='sound', both='faces and sound')
+LOOKS = dict(faces='faces', sound='sound', both='faces and sound')     # Views in words
 
 def accuracy_lines(
     card:dict,
 )->list[str]:   # A markdown table
     "How often a model is right about people it has not seen"
     row = lambda v, a: f"| {LOOKS[v]} | {a['k_of_n']} = {a['ours']:.1f} % | {a['low']:.1f} to {a['high']:.1f} |" + (f" {a['group_low']:.1f} to {a['group_high']:.1f} |" if 'group_low' in a else ' |')
-    return ['| looks at | right | 95 % interval | over groups |', '| --- | --- | --- | --- |', *(row(v, a) for v, a in card['accuracy'].items())]
+    return ['| looks at | right | 95 % interval | over groups |', '| --- | --- | --- | --- |', *(row(v, card['accuracy'][v]) for v in LOOKS)]
 
 def told_card(
     card:dict,
@@ -226,6 +226,6 @@ def told_card(
         'Right, each group of people left out of the training in turn', '', *accuracy_lines(c), '',
         f"Single pictures of {faces['set']}'s {faces['part']} part, each emotion as likely beforehand: {faces['k_of_n']} = {faces['ours']:.1f} % ({faces['low']:.1f} to {faces['high']:.1f}), mean recall {faces['uar']:.1f} %.", '',
         'Recall by faces and sound: ' + ', '.join(f'{e} {r} %' for e, r in c['recall_both'].items()) + '.', '',
-        f"{d['emotion']}: of {d['pictures']} pictures {d['alone']} are told alone, {d['with_a_neutral_voice']} beside a neutral voice" + ''.join(f"; {n} clips without it are taken for it by {LOOKS[v]}" for v, n in d['false_alarms'].items()) + '.', '',
-        'Right answers by how sure they were (faces and sound): ' + '; '.join(sure) + '. Expected calibration error: ' + ', '.join(f'{LOOKS[v]} {e} points' for v, e in c['calibration_error'].items()) + '.', '',
+        f"{d['emotion']}: of {d['pictures']} pictures {d['alone']} are told alone, {d['with_a_neutral_voice']} beside a neutral voice" + ''.join(f"; {n} clips without it are taken for it by {LOOKS[v]}" for v, n in sorted(d['false_alarms'].items(), reverse=True)) + '.', '',
+        'Right answers by how sure they were (faces and sound): ' + '; '.join(sure) + '. Expected calibration error: ' + ', '.join(f'{LOOKS[v]} {e} points' for v, e in sorted(c['calibration_error'].items(), reverse=True)) + '.', '',
         'Where it fails', '', *(f'- {l}' for l in c['limits'])])
