@@ -7,7 +7,7 @@ __all__ = ['app', 'console', 'FIELDS', 'main', 'corpora', 'unpack', 'check', 'ca
            'export', 'card']
 
 # %% ../nbs/32_cli.ipynb #6d033032
-import csv, json, os, sys
+import csv, json, os, re, sys
 from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from pathlib import Path
@@ -229,9 +229,10 @@ def _counted(files):
 
 def _asked(files, key, corpus):
     "What answers a file with a table's run, which is asked once about all that can be read"
-    from emotiw.ask import ask, stored_run
+    from emotiw.ask import ask, stored_record, stored_run
     from emotiw.data import open_corpus
     from emotiw.video import probe
+    stored_record(key)                  # before anything that takes time
     data, fit = open_corpus(corpus), []
     stored_run(key, data)
     for f in files:
@@ -259,7 +260,9 @@ def predict(
     from emotiw.predict import kept, media_files
     from emotiw.small import load_small
     if plot: from emotiw.draw import plot as drawn     # with matplotlib
+    if as_json and as_csv: raise Problem('--json and --csv: choose one of them')
     if corpus and (plot or all_faces): raise Problem("--plot and --all-faces need a model that looks at windows; a table's run looks at a clip as a whole")
+    if not corpus and re.fullmatch('[0-9a-f]{6,32}', model): raise Problem(f"{model}: looks like the key of a table's run; name the corpus that it was trained on with --corpus")
     if not corpus: load_small(model)
     found, failed, unlabelled = media_files(files), 0, 0
     answer = _asked(found, model, corpus) if corpus else lambda f, target: drawn(f, target, model, seconds=window, all_faces=all_faces) if plot else kept(f, model, window, all_faces)

@@ -60,6 +60,7 @@ def summary(
     "An answer in a few lines"
     title = Text.assemble((Path(p.path).name, 'bold'), '  ', (p.emotion, f'bold {COLOURS[p.emotion]}') if p.emotion else ('no face and no sound: no label', 'bold'), f'  by {p.by}' if p.emotion else '')
     parts = [title, *([_bars(p.probabilities)] if p.emotion else []), Text('  ' + _grounds(p)), *([Text('  ' + _sure(p))] if p.emotion else [])]
-    if p.by == 'sound': parts.append(Text('  judged by sound alone, which cannot say Disgust'))
+    never = [e for e, v in p.probabilities.items() if v == 0]
+    if p.by == 'sound' and never: parts.append(Text(f"  judged by sound alone, which cannot say {' or '.join(never)}"))
     if len(p.timeline) > 1: parts += [Text(f'  in time, {p.timeline[0].stop - p.timeline[0].start:g} s a cell:'), *_strip(p.timeline)]
     return Group(*parts, *map(_person, p.someone), *(Text(f'  note: {n.part}: {n.reason}' + (f' ({n.count} of {n.of})' if n.of > 1 else ''), 'yellow') for n in p.notes))
