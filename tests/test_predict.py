@@ -235,7 +235,7 @@ def test_the_run_of_a_table(toy, folder, capsys):
         assert (code, out, len(lines)) == (1, '', 1) and said in lines[0]
 
 @pytest.mark.parametrize('words, said', [(['nowhere.mp4'], 'nowhere.mp4: there is no such file'), (['.', '--model', 'nothing'], 'nothing: neither a file nor the name of weights'),
-    (['.', '--model', 'abcdef12'], 'name the corpus that it was trained on with --corpus'), (['.', '--json', '--csv'], 'choose one of them'), (['.', '--corpus', 'made'], 'no stored run has a key that begins so')])
+    (['.', '--model', 'abcdef12'], 'name the corpus that it was trained on with --corpus'), (['.', '--json', '--csv'], 'choose one of them'), (['nowhere.mp4', '--corpus', 'made'], 'no stored run has a key that begins so')])
 def test_wrong_words(words, said, toy, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     code, _, lines = answer(capsys, *words, *([] if '--model' in words else ['--model', toy]))
