@@ -1,21 +1,24 @@
 """Make the model that comes with the package anew, its page and its entry in weights.toml: python tools/bundle.py CORPUS IMAGES"""
-import re, shutil, sys, tempfile
+import re
+import shutil
+import sys
+import tempfile
 from pathlib import Path
 import nbformat
-from emotiw.backbones import _sha256
-from emotiw.executed import notebook_html
-from emotiw.pages import write_page, write_static
-from emotiw.rebuild import execute
-from emotiw.runs import local_cluster
+from emotiw.experiments.cluster import local_cluster
+from emotiw.models.weights import _sha256
+from emotiw.reporting.build import execute
+from emotiw.reporting.html import write_page, write_static
+from emotiw.reporting.notebook_html import notebook_html
 
 ROOT = Path(__file__).resolve().parents[1]
 REPORT, MODEL, REGISTRY = ROOT/'reports/bundled', ROOT/'emotiw/emotiw-small.safetensors', ROOT/'emotiw/weights.toml'
 
 def train(corpus, images):
-    "Run 35_bundled; the model's file"
+    "Run studies/train_bundled_model; the model's file"
     told = dict(corpus='/'.join(corpus.parts[-2:]), images=images.name, scale='full')
     with local_cluster() as client, tempfile.TemporaryDirectory() as made:
-        execute(ROOT/'nbs/35_bundled.ipynb', REPORT/'bundled.ipynb', told, corpus=str(corpus), images=str(images), out=made, cluster=client.scheduler.address)
+        execute(ROOT/'nbs/studies/train_bundled_model.ipynb', REPORT/'bundled.ipynb', told, corpus=str(corpus), images=str(images), out=made, cluster=client.scheduler.address)
         for p in Path(made).glob('*.csv'): shutil.copy(p, REPORT)
         shutil.copy(Path(made)/MODEL.name, MODEL)
 

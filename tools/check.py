@@ -1,5 +1,10 @@
 """The checks of `make test`, fastest first, each with its time; the last line is pytest's: python tools/check.py"""
-import os, signal, subprocess, sys, tempfile, time
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
 from contextlib import suppress
 from pathlib import Path
 
@@ -8,7 +13,7 @@ bin = Path(sys.executable).parent
 STEPS = [  # what is checked, the command, the seconds it may take at most, is its output shown while it runs
     ('the package equals the notebooks', 'pytest -q tests/test_sync.py -k exported', 120, False),
     ('the notebooks are clean', 'pytest -q tests/test_sync.py -k clean', 120, False),
-    ('the made corpus and pictures of the tests', 'python tools/made.py', 300, False),
+    ('the made corpus and pictures of the tests', 'python tools/synthetic.py', 300, False),
     ('the notebooks run: nbdev_test', 'nbdev_test --n_workers 2', 1800, True),
 ]
 

@@ -1,11 +1,13 @@
 """Run notebooks under nbdev's rules and keep their outputs, clean: python tools/execute.py [--slow] nbs/00_core.ipynb ..."""
-import os, sys
+import os
+import sys
 from pathlib import Path
 from execnb.nbio import read_nb, write_nb
 from execnb.shell import CaptureShell
 from nbdev.clean import clean_nb
 from nbdev.config import get_config
 from nbdev.process import NBProcessor
+
 
 def skipped(cell, flags):
     "Would nbdev_test leave `cell` out?"

@@ -1,5 +1,6 @@
 """Write environment.yml from pyproject.toml's direct dependencies and requirements.lock's versions: python tools/pins.py"""
-import re, tomllib
+import re
+import tomllib
 from pathlib import Path
 
 root = Path(__file__).resolve().parents[1]

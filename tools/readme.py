@@ -1,13 +1,15 @@
 """Write the README's tables from the committed reports, its example from the bundled model, and nbs/README.md from the notebooks' first cells: python tools/readme.py"""
-import io, json, re
+import io
+import json
+import re
 from pathlib import Path
 import pandas as pd
 from rich.console import Console
-from emotiw.data import open_corpus
-from emotiw.predict import predict
-from emotiw.report import shown
-from emotiw.show import summary
-from emotiw.small import accuracy_lines, card
+from emotiw.data.load import open_corpus
+from emotiw.inference.model import accuracy_lines, card
+from emotiw.inference.predict import predict
+from emotiw.inference.terminal import summary
+from emotiw.reporting.tables import shown
 
 ROOT = Path(__file__).parents[1]
 ROWS = dict(zhou2019_table2=['sound alone', 'faces alone', 'concatenation', 'Transformer x Transformer'], ding2016_table3=['faces alone', 'sound alone', 'scheme 1', 'scheme 3'],
@@ -23,7 +25,7 @@ def table(csv):
 
 def example():
     "What the bundled model says of a made clip, as a terminal shows it"
-    clips = open_corpus('made', 'tiny').clips
+    clips = open_corpus('synthetic', 'tiny').clips
     terminal = Console(width=100, file=io.StringIO(), force_jupyter=False)
     terminal.print(summary(predict(clips.path[clips.emotion == 'Happy'].iloc[0])))
     return '```\n' + '\n'.join(line.rstrip() for line in terminal.file.getvalue().splitlines()) + '\n```'

@@ -1,0 +1,84 @@
+"Whatever is wrong with what a user gives, the command says so in one line and leaves nothing half-written"
+import sys
+import numpy as np
+import pandas as pd
+import pytest
+from emotiw import cli
+from emotiw.core import temporary_home
+from emotiw.features.video import write_clip
+
+
+def film(path, n=8, seconds=.5):
+    "A small grey film with a hum"
+    frames = [np.full((48, 64, 3), 40 + 5*i % 200, np.uint8) for i in range(n)]
+    return write_clip(path, frames, 25, np.sin(np.arange(int(16000*seconds))/9).astype(np.float32)/4)
+
+def manifest(folder, rows, columns=('path', 'emotion', 'split')):
+    "A corpus of one's own"
+    folder.mkdir(exist_ok=True)
+    pd.DataFrame(rows, columns=list(columns)).to_csv(folder/'clips.csv', index=False)
+    return folder/'clips.csv'
+
+def good(folder, clip='a.avi'):
+    "Four clips, two emotions, two parts"
+    names = [clip, 'b.avi', 'c.avi', 'd.avi']
+    csv = manifest(folder, [[n, e, s] for n, e, s in zip(names, ['Happy', 'Sad']*2, ['train', 'train', 'val', 'val'])])
+    for i, n in enumerate(names): film(folder/n, 8 + i, .5 + .1*i)
+    return csv
+
+def empty(folder): (folder/'empty').mkdir(); return folder/'empty'
+def emotion(folder): csv = good(folder); csv.write_text(csv.read_text().replace('Sad', 'Bored')); return csv
+def column(folder): return manifest(folder, [['a.avi', 'train']], ['path', 'split'])
+def one_class(folder): csv = good(folder); csv.write_text(csv.read_text().replace('Sad', 'Happy')); return csv
+def absent(folder): csv = good(folder); (folder/'b.avi').unlink(); return csv
+def no_parts(folder): csv = good(folder); pd.read_csv(csv).drop(columns='split').to_csv(csv, index=False); return csv
+
+@pytest.fixture(scope='module')
+def cache_path():
+    "One EMOTIW_HOME for all: what is computed for one test serves the next"
+    with temporary_home() as there: yield there.path
+
+def answer(capsys, *words):
+    "Exit code and the one line that `emotiw words` says"
+    sys.argv = ['emotiw', *map(str, words)]
+    with pytest.raises(SystemExit) as e: cli.main()
+    lines = capsys.readouterr().err.strip().splitlines()
+    return e.value.code, [l for l in lines if l.startswith('emotiw: ')]
+
+@pytest.mark.parametrize('make, words', [
+    (lambda d: d/'nowhere', 'nowhere'), (empty, 'empty'), (emotion, "unknown emotion 'Bored'"), (column, 'emotion'),
+    (one_class, 'Happy only'), (absent, 'b.avi'), (no_parts, 'name a split')])
+@pytest.mark.parametrize('command', [['tables', '--corpus']])
+def test_refused_in_one_line(make, words, command, tmp_path, home, capsys):
+    code, lines = answer(capsys, *command, make(tmp_path), '--reports', tmp_path/'reports')
+    assert code == 1 and len(lines) == 1 and words in lines[0], lines
+    assert not (tmp_path/'reports').exists()
+
+@pytest.mark.parametrize('words, said', [
+    (['tables', '--scale', 'huge'], "unknown scale 'huge'"), (['tables', '--only', 'zhou2019_table9'], "no table 'zhou2019_table9'"),
+    (['tables', '--scale', 'tiny', '--folds', 'day'], "'day'"), (['tables', '--scale', 'tiny', '--images', 'nowhere'], 'nowhere'),
+    (['submit', '--corpus', 'nowhere'], 'nowhere'), (['submit', '--corpus', 'synthetic', '--scale', 'tiny'], 'no test part'),
+    (['submit', '--corpus', 'synthetic', '--out', '.'], 'is there already'), (['submit', '--corpus', 'synthetic', '--submission', '1'], 'there is no FG-Net-1'),
+    (['cache', '--clear', '--extractor', 'Nonsense'], 'Nonsense')])
+def test_wrong_words(words, said, home, capsys):
+    code, lines = answer(capsys, *words)
+    assert code == 1 and len(lines) == 1 and said in lines[0], lines
+
+def test_cache_that_cannot_be_written(tmp_path, monkeypatch, capsys):
+    (tmp_path/'file').write_text('')
+    monkeypatch.setenv('EMOTIW_HOME', str(tmp_path/'file'/'home'))
+    code, lines = answer(capsys, 'tables', '--scale', 'tiny')
+    assert code == 1 and len(lines) == 1 and 'cannot be written' in lines[0] and 'EMOTIW_HOME' in lines[0], lines
+
+def test_odd_clips_do_not_stop_a_check(tmp_path, home, capsys):
+    csv = good(tmp_path, 'zażółć 表情.avi')
+    film(tmp_path/'b.avi', 1, .1)                          # one frame, 0.1 s of sound
+    (tmp_path/'c.avi').write_text('this is not a film')
+    whole = film(tmp_path/'d.avi', 60, 2.4).read_bytes()
+    (tmp_path/'d.avi').write_bytes(whole[:len(whole)//2])
+    sys.argv = ['emotiw', 'check', str(csv)]
+    try: cli.main()
+    except SystemExit as e: assert not e.code
+    out = capsys.readouterr().out
+    assert 'c.avi' in out or 'val/c' in out
+    assert 'truncated' in out or 'damaged' in out

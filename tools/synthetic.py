@@ -1,0 +1,8 @@
+"""Make the small corpora and image sets that notebooks and tests share, before two of them would: python tools/synthetic.py"""
+from emotiw.data.load import open_corpus, open_image_sets
+from emotiw.synthetic.corpus import synthetic_corpus
+
+if __name__ == '__main__':
+    open_corpus('synthetic', 'tiny')
+    open_image_sets('synthetic', 'tiny')
+    synthetic_corpus(3, 1, 1)     # with unlabelled clips
