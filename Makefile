@@ -1,6 +1,6 @@
 # Everything a person types. Each target that needs an environment makes it first, once.
 PYTHON ?= python3
-CORPUS ?= made
+CORPUS ?= synthetic
 SCALE ?= quick
 SEEDS ?=
 
@@ -12,14 +12,14 @@ help:         ## this list
 set-up:       ## .venv from requirements.lock (PYTHON=python3.12 to choose one)
 	@tools/set_up.sh '$(PYTHON)'
 
-reports: set-up  ## rebuild every table: CORPUS=made|DIR|manifest.csv SCALE=quick|paper SEEDS=n
+reports: set-up  ## rebuild every table: CORPUS=synthetic|DIR|manifest.csv SCALE=quick|paper SEEDS=n
 	@.venv/bin/emotiw tables --corpus '$(CORPUS)' --scale '$(SCALE)' $(if $(SEEDS),--seeds '$(SEEDS)')
 
-test: set-up  ## package equals notebooks, notebooks clean, nbdev_test, pytest
+test: set-up  ## package equals notebooks, notebooks clean, ruff, nbdev_test, pytest
 	@.venv/bin/python tools/check.py
 
 notebooks: set-up  ## run the library notebooks again and keep their outputs
-	@.venv/bin/python tools/execute.py nbs/[0-3]*.ipynb
+	@.venv/bin/python tools/execute.py nbs/[0-9]_*/*.ipynb
 
 lock:         ## requirements.lock and environment.yml from pyproject.toml
 	@tools/lock.sh '$(PYTHON)'

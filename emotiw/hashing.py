@@ -19,100 +19,116 @@ import numpy as np
 from .core import UserError
 
 # %% ../nbs/0_core/01_hashing.ipynb #c3a910c8
-def _feed(h, x):
-    "Update hash `h` with `x`, its type first"
-    if hasattr(x, 'detach'): x = x.detach().cpu().numpy()      # a tensor, of a torch that need not be imported for anything else
-    if dataclasses.is_dataclass(x): x = (type(x).__name__, {f.name: getattr(x, f.name) for f in dataclasses.fields(x)})
+def _update(h, x):
+    "Update hash `h` with the type and the value of `x`"
+    if hasattr(x, 'detach'): x = x.detach().cpu().numpy()      # a tensor; this module does not import torch
+    if dataclasses.is_dataclass(x):
+        fields = {f.name: getattr(x, f.name) for f in dataclasses.fields(x)}
+        x = (type(x).__name__, fields)
     if isinstance(x, np.generic): x = x.item()
     h.update(type(x).__name__.encode() + b':')
     if isinstance(x, np.ndarray): h.update(f'{x.dtype}{x.shape}'.encode() + np.ascontiguousarray(x).tobytes())
-    elif isinstance(x, dict): [_feed(h, kv) for kv in sorted(x.items(), key=lambda kv: str(kv[0]))]
-    elif isinstance(x, (list, tuple)): [_feed(h, y) for y in (len(x), *x)]
+    elif isinstance(x, dict): [_update(h, item) for item in sorted(x.items(), key=lambda item: str(item[0]))]
+    elif isinstance(x, (list, tuple)): [_update(h, y) for y in (len(x), *x)]
     elif isinstance(x, Path): h.update(file_digest(x).encode())
     elif isinstance(x, bytes): h.update(x)
     elif x is None or isinstance(x, (str, int, float, bool)): h.update(repr(x).encode())
-    else: raise TypeError(f'{type(x).__name__} has no digest: give its plain values')
+    else: raise TypeError(f'{type(x).__name__} has no digest: convert it to plain values')
     h.update(b';')
 
 # %% ../nbs/0_core/01_hashing.ipynb #89cb1ee7
 def digest(
-    *things,  # Plain values, arrays, tensors, dataclasses, or paths (hashed by their content)
+    *values,  # Plain values, arrays, tensors, dataclasses, or paths (hashed by file content)
 )->str:       # 32 hex digits
-    "A content key of `things`: equal values give equal keys, on every machine and in every session"
+    "Content key of `values`: equal values have equal keys, on every machine and in every session"
     h = hashlib.blake2b(digest_size=16)
-    _feed(h, things)
+    _update(h, values)
     return h.hexdigest()
 
 # %% ../nbs/0_core/01_hashing.ipynb #a19be722
 def file_digest(
     path:Path,  # A file
-)->str:         # 32 hex digits of its bytes
-    "Hash of the bytes of the file at `path`, read once per session and version of the file"
-    try: s = os.stat(path)
-    except OSError as e: raise UserError(f'{path}: cannot be read ({e.strerror})') from None
-    return _file_digest(str(path), s.st_size, s.st_mtime_ns)
+)->str:         # 32 hex digits
+    "Hash of the file's content; read again only if its size or modification time changes"
+    try: stat = os.stat(path)
+    except OSError as e: raise UserError(f'{path}: cannot be read ({e.strerror}); check the path') from None
+    return _file_digest(str(path), stat.st_size, stat.st_mtime_ns)
 
 @functools.lru_cache(maxsize=None)
 def _file_digest(path, size, mtime):
+    "Hash of the file's content, cached by path, size and modification time"
     with open(path, 'rb') as f: return hashlib.file_digest(f, lambda: hashlib.blake2b(digest_size=16)).hexdigest()
 
 # %% ../nbs/0_core/01_hashing.ipynb #ccaec1db
 def _strip_docs(
     source:str,
-)->str:  # Formatted anew
-    "`source` without its comments and docstrings"
+)->str:  # Reformatted by `ast.unparse`
+    "`source` without comments and docstrings"
     tree = ast.parse(textwrap.dedent(source))
     for node in ast.walk(tree):
-        if isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef)) and ast.get_docstring(node) is not None: del node.body[0]
+        can_have_docstring = isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef))
+        if can_have_docstring and ast.get_docstring(node) is not None: del node.body[0]
     return ast.unparse(tree)
 
 # %% ../nbs/0_core/01_hashing.ipynb #c8c206dd
+def _source_file(thing):
+    "The file of a module name, or of the module that defines `thing`; None for an object defined in a notebook"
+    if isinstance(thing, str): return find_spec(thing).origin
+    return getattr(inspect.getmodule(thing), '__file__', None)
+
 @functools.cache
 def _source(thing):
-    "Digest of the source that stands for `thing`: its module's; where it was typed into a notebook, its own (a class': that of `__call__`)"
-    file = find_spec(thing).origin if isinstance(thing, str) else getattr(inspect.getmodule(thing), '__file__', None)
-    return digest(_strip_docs(Path(file).read_text() if file else inspect.getsource(thing.__call__ if inspect.isclass(thing) else thing)))
+    "Digest of the module of `thing`; for an object defined in a notebook, of its own source (a class: its `__call__`)"
+    file = _source_file(thing)
+    if file: return digest(_strip_docs(Path(file).read_text()))
+    return digest(_strip_docs(inspect.getsource(thing.__call__ if inspect.isclass(thing) else thing)))
 
 # %% ../nbs/0_core/01_hashing.ipynb #e999999d
 def source_digest(
     *things,  # Modules or their names, functions, classes
 )->str:
-    "Hash of the source of `things`, whole modules where they have one"
+    "Hash of the source of `things`: of their whole modules where they have one"
     return digest(sorted(_source(t) for t in things))
 
 # %% ../nbs/0_core/01_hashing.ipynb #c4d114ec
 def _module_file(name):
-    "The file of module `name` of this package; None where there is no such module"
+    "The file of module `name` of this package; None if there is no such module"
     file = Path(find_spec('emotiw').origin).parent.joinpath(*name.split('.')[1:]).with_suffix('.py')
     return file if file.is_file() else None
 
-def _imported(name):
-    "Names of the modules of this package that module `name` imports, wherever in its text"
+def _imports(name):
+    "Names of the modules of this package that module `name` imports, also inside functions"
     for node in ast.walk(ast.parse(_module_file(name).read_text())):
         if isinstance(node, ast.Import): yield from (a.name for a in node.names if a.name.startswith('emotiw.'))
-        if not isinstance(node, ast.ImportFrom): continue
-        base = '.'.join(name.split('.')[:-node.level] if node.level else [])
-        module = '.'.join(filter(None, (base, node.module)))
-        if module.partition('.')[0] != 'emotiw': continue
-        if _module_file(module): yield module
-        else: yield from (f'{module}.{a.name}' for a in node.names if _module_file(f'{module}.{a.name}'))
+        elif isinstance(node, ast.ImportFrom): yield from _imports_from(name, node)
 
+def _imports_from(name, node):
+    "Names of the modules of this package that a `from ... import ...` node of module `name` imports"
+    base = '.'.join(name.split('.')[:-node.level] if node.level else [])
+    module = '.'.join(filter(None, (base, node.module)))
+    if module.partition('.')[0] != 'emotiw': return
+    if _module_file(module): yield module
+    else: yield from (f'{module}.{a.name}' for a in node.names if _module_file(f'{module}.{a.name}'))
+
+# %% ../nbs/0_core/01_hashing.ipynb #935024c7
 @functools.cache
 def import_closure(
     name:str,          # A module of this package: 'emotiw.features.faces'
 )->frozenset[str]:
-    "Names of the modules of this package that module `name` reaches by imports, itself included"
-    reached, todo = set(), [name]
-    while todo:
-        if (module := todo.pop()) in reached: continue
+    "Names of the modules of this package that `name` imports, directly or indirectly, and `name` itself"
+    reached = set()
+    pending = [name]
+    while pending:
+        module = pending.pop()
+        if module in reached: continue
         reached.add(module)
-        todo += _imported(module)
+        pending += _imports(module)
     return frozenset(reached)
 
 # %% ../nbs/0_core/01_hashing.ipynb #caa22d21
 def code_digest(
     thing,   # A function or class of this package, or of a notebook
 )->str:      # 32 hex digits
-    "Hash of all source that `thing` can reach in this package; of `thing` alone where it was typed into a notebook"
+    "Hash of the import closure of `thing`; of its own source if it is defined in a notebook"
     if not thing.__module__.startswith('emotiw.'): return source_digest(thing)
     return source_digest(*sorted(import_closure(thing.__module__)))

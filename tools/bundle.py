@@ -1,4 +1,5 @@
-"""Make the model that comes with the package anew, its page and its entry in weights.toml: python tools/bundle.py CORPUS IMAGES"""
+"""Train the model that comes with the package, write its page and its hash in weights.toml:
+python tools/bundle.py CORPUS IMAGES"""
 import re
 import shutil
 import sys
@@ -6,34 +7,42 @@ import tempfile
 from pathlib import Path
 import nbformat
 from emotiw.experiments.cluster import local_cluster
-from emotiw.models.weights import _sha256
+from emotiw.models.weights import file_sha256
 from emotiw.reporting.build import execute
 from emotiw.reporting.html import write_page, write_static
 from emotiw.reporting.notebook_html import notebook_html
 
 ROOT = Path(__file__).resolve().parents[1]
-REPORT, MODEL, REGISTRY = ROOT/'reports/bundled', ROOT/'emotiw/emotiw-small.safetensors', ROOT/'emotiw/weights.toml'
+NOTEBOOK, REPORT = ROOT/'nbs/studies/train_bundled_model.ipynb', ROOT/'reports/bundled'
+MODEL, REGISTRY = ROOT/'emotiw/emotiw-small.safetensors', ROOT/'emotiw/weights.toml'
+LINKS = ('<p class="soft"><a href="bundled.csv">csv</a> <a href="bundled.ipynb">notebook</a> '
+         '<label><input type="checkbox" id="code"> show the code</label></p>')
+
 
 def train(corpus, images):
-    "Run studies/train_bundled_model; the model's file"
-    told = dict(corpus='/'.join(corpus.parts[-2:]), images=images.name, scale='full')
-    with local_cluster() as client, tempfile.TemporaryDirectory() as made:
-        execute(ROOT/'nbs/studies/train_bundled_model.ipynb', REPORT/'bundled.ipynb', told, corpus=str(corpus), images=str(images), out=made, cluster=client.scheduler.address)
-        for p in Path(made).glob('*.csv'): shutil.copy(p, REPORT)
-        shutil.copy(Path(made)/MODEL.name, MODEL)
+    "Run the notebook; keep its tables and the model's file"
+    shown = dict(corpus='/'.join(corpus.parts[-2:]), images=images.name, scale='full')
+    with local_cluster() as client, tempfile.TemporaryDirectory() as out:
+        local = dict(corpus=str(corpus), images=str(images), out=out, cluster=client.scheduler.address)
+        execute(NOTEBOOK, REPORT/'bundled.ipynb', shown, **local)
+        for p in Path(out).glob('*.csv'): shutil.copy(p, REPORT)
+        shutil.copy(Path(out)/MODEL.name, MODEL)
+
 
 def page():
     "The card as a page"
-    body = notebook_html(nbformat.read(REPORT/'bundled.ipynb', 4))
-    title, _, rest = body.partition('</h1>')
+    title, end, rest = notebook_html(nbformat.read(REPORT/'bundled.ipynb', 4)).partition('</h1>')
     write_static(REPORT)
-    write_page(REPORT/'index.html', 'emotiw-small', f'{title}</h1>\n<p class="soft"><a href="bundled.csv">csv</a> <a href="bundled.ipynb">notebook</a> <label><input type="checkbox" id="code"> show the code</label></p>{rest}')
+    write_page(REPORT/'index.html', 'emotiw-small', f'{title}{end}\n{LINKS}{rest}')
+
 
 def register():
     "Write the file's hash into its entry"
-    text, n = re.subn(r'(\[emotiw-small\][^\[]*?sha256 = ")[0-9a-f]+', rf'\g<1>{_sha256(MODEL)}', REGISTRY.read_text())
+    entry = r'(\[emotiw-small\][^\[]*?sha256 = ")[0-9a-f]+'
+    text, n = re.subn(entry, rf'\g<1>{file_sha256(MODEL)}', REGISTRY.read_text())
     assert n == 1, f'{REGISTRY} has no entry emotiw-small'
     REGISTRY.write_text(text)
+
 
 if __name__ == '__main__':
     train(*(Path(p).resolve() for p in sys.argv[1:]))

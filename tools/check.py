@@ -10,12 +10,15 @@ from pathlib import Path
 
 root = Path(__file__).resolve().parents[1]
 bin = Path(sys.executable).parent
-STEPS = [  # what is checked, the command, the seconds it may take at most, is its output shown while it runs
-    ('the package equals the notebooks', 'pytest -q tests/test_sync.py -k exported', 120, False),
-    ('the notebooks are clean', 'pytest -q tests/test_sync.py -k clean', 120, False),
-    ('the made corpus and pictures of the tests', 'python tools/synthetic.py', 300, False),
+STEPS = [  # what is checked, the command, its time limit in seconds, is its output shown while it runs
+    ('the package equals the notebooks', 'pytest -q tests/project/test_sync.py -k exported', 120, False),
+    ('the notebooks are clean', 'pytest -q tests/project/test_sync.py -k clean', 120, False),
+    ('ruff: notebooks, package, tests, tools', 'ruff check --quiet .', 120, False),
+    ('the synthetic corpus and images of the tests', 'python tools/synthetic.py', 300, False),
     ('the notebooks run: nbdev_test', 'nbdev_test --n_workers 2', 1800, True),
 ]
+PYTEST = 'pytest -q -rs -n 2 --dist loadfile --no-loadscope-reorder'   # -rs: every skipped test with its reason
+
 
 def run(command, seconds, shown, env):
     "Output (unless `shown`) and exit code of `command`; all processes that it started end with it"
@@ -23,9 +26,10 @@ def run(command, seconds, shown, env):
     pipes = {} if shown else dict(stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     p = subprocess.Popen([bin/script, *args], cwd=root, env=env, start_new_session=True, **pipes)
     try: return p.communicate(timeout=seconds)[0] or '', p.returncode
-    except subprocess.TimeoutExpired: return f'stopped: not done after {seconds} s', 1
+    except subprocess.TimeoutExpired: return f'stopped: not finished after {seconds} s', 1
     finally:
         with suppress(ProcessLookupError, PermissionError): os.killpg(p.pid, signal.SIGKILL)
+
 
 def check(env):
     "Run all steps until one fails; the exit code"
@@ -38,12 +42,14 @@ def check(env):
             return code
         print(f'   {time.time() - start:.0f} s', flush=True)
     print('== pytest', flush=True)
-    return run('pytest -q -n 2 --dist loadfile --no-loadscope-reorder', 1800, True, env)[1]
+    return run(PYTEST, 1800, True, env)[1]
+
 
 if __name__ == '__main__':
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     with tempfile.TemporaryDirectory(prefix='emotiw-test-') as home:
-        env = os.environ | dict(PATH=f'{bin}{os.pathsep}{os.environ["PATH"]}', EMOTIW_HOME=home, OMP_NUM_THREADS='1')
+        path = f'{bin}{os.pathsep}{os.environ["PATH"]}'
+        env = os.environ | dict(PATH=path, EMOTIW_HOME=home, OMP_NUM_THREADS='1')
         try: code = check(env)
         except KeyboardInterrupt: code = 130
     sys.exit(code)

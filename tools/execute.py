@@ -1,4 +1,4 @@
-"""Run notebooks under nbdev's rules and keep their outputs, clean: python tools/execute.py [--slow] nbs/00_core.ipynb ..."""
+"""Run notebooks under nbdev's rules and keep their outputs: python tools/execute.py [--slow] NOTEBOOK ..."""
 import os
 import sys
 from pathlib import Path
@@ -11,12 +11,12 @@ from nbdev.process import NBProcessor
 
 def skipped(cell, flags):
     "Would nbdev_test leave `cell` out?"
-    d = cell.directives_ if 'directives_' in cell else {}
-    return cell.cell_type != 'code' or d.get('eval:') == ['false'] or bool(flags & set(d))
+    directives = cell.directives_ if 'directives_' in cell else {}
+    return cell.cell_type != 'code' or directives.get('eval:') == ['false'] or bool(flags & set(directives))
+
 
 def execute(path, flags):
     "Run the cells of the notebook at `path` in its folder; write it back with its outputs, or raise the first error"
-    path = Path(path).resolve()
     cells = NBProcessor(path, process=True).nb.cells
     skip = {c.idx_ for c in cells if skipped(c, flags)}
     nb = read_nb(path)
@@ -26,12 +26,13 @@ def execute(path, flags):
         if cell.idx_ in skip: continue
         cell.outputs = []
         shell.cell(cell)
-        if shell.exc: raise RuntimeError(f'{path.name}, cell {cell.idx_}: {shell.exc!r}\n{cell.source}') from shell.exc
+        if shell.exc:
+            raise RuntimeError(f'{path.name}, cell {cell.idx_}: {shell.exc!r}\n{cell.source}') from shell.exc
     clean_nb(nb, allowed_cell_metadata_keys=['tags'])
     write_nb(nb, path)
 
+
 if __name__ == '__main__':
     os.environ['IN_TEST'] = '1'
-    slow = '--slow' in sys.argv
-    flags = set(get_config().tst_flags.split()) - ({'slow'} if slow else set())
-    for p in [Path(p).resolve() for p in sys.argv[1:] if p != '--slow']: execute(p, flags)
+    flags = set(get_config().tst_flags.split()) - ({'slow'} if '--slow' in sys.argv else set())
+    for path in [Path(p).resolve() for p in sys.argv[1:] if p != '--slow']: execute(path, flags)

@@ -1,16 +1,18 @@
-"""Write environment.yml from pyproject.toml's direct dependencies and requirements.lock's versions: python tools/pins.py"""
+"""Write environment.yml from pyproject.toml and requirements.lock: python tools/pins.py"""
 import re
 import tomllib
 from pathlib import Path
 
 root = Path(__file__).resolve().parents[1]
 PYTHON = (3, 11)  # the Python that environment.yml asks for; the lock holds other versions for others
-# Taken from conda-forge; everything else comes from PyPI, as in the lock: torch and torchvision together, and av with the FFmpeg it carries
-CONDA = {'dlib-bin': 'dlib', 'matplotlib': 'matplotlib-base'} | {n: n for n in (
-    'distributed', 'ipykernel', 'ipywidgets', 'jinja2', 'jupyterlab', 'librosa', 'nbconvert', 'numpy', 'pandas', 'papermill', 'pytest',
-    'rich', 'safetensors', 'scikit-learn', 'scipy', 'seaborn', 'setuptools', 'statsmodels', 'tqdm', 'typer')}
+# Taken from conda-forge; everything else comes from PyPI, as in the lock: torch and torchvision together, and av with
+# the FFmpeg that it carries
+SAME_NAME = ('distributed ipykernel ipywidgets jinja2 jupyterlab librosa nbconvert numpy pandas papermill pytest rich '
+             'safetensors scikit-learn scipy seaborn setuptools statsmodels tqdm typer')
+CONDA = {'dlib-bin': 'dlib', 'matplotlib': 'matplotlib-base'} | {n: n for n in SAME_NAME.split()}
 HEAD = """\
-# Written by tools/pins.py (make lock) from requirements.lock: the versions of the direct dependencies. Then: pip install --no-deps -e .
+# Written by tools/pins.py (make lock) from requirements.lock: the versions of the direct dependencies.
+# Then: pip install --no-deps -e .
 name: emotiw
 channels:
   - conda-forge
@@ -25,10 +27,11 @@ def name(requirement):
 def direct(pyproject):
     "Names of the dependencies that `pyproject` (a dict) lists, its extras included, sorted"
     project = pyproject['project']
-    return sorted({name(r) for rs in (project['dependencies'], *project['optional-dependencies'].values()) for r in rs})
+    lists = project['dependencies'], *project['optional-dependencies'].values()
+    return sorted({name(requirement) for requirements in lists for requirement in requirements})
 
 def applies(marker, python):
-    "Does `marker` hold for `python`? Only bounds on the Python version are looked at: any other marker concerns no direct dependency"
+    "Does `marker` hold for `python`? Only bounds on the Python version count: no direct dependency has other markers"
     bounds = re.findall(r"python_full_version (<|>=) '(\d+)\.(\d+)'", marker)
     return all((python < (int(a), int(b))) == (op == '<') for op, a, b in bounds)
 

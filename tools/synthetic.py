@@ -1,4 +1,4 @@
-"""Make the small corpora and image sets that notebooks and tests share, before two of them would: python tools/synthetic.py"""
+"""Generate the small corpora and image sets that notebooks and tests share: python tools/synthetic.py"""
 from emotiw.data.load import open_corpus, open_image_sets
 from emotiw.synthetic.corpus import synthetic_corpus
 

@@ -1,4 +1,4 @@
-"Whatever is wrong with what a user gives, the command says so in one line and leaves nothing half-written"
+"Every wrong input gets one line that names it, an exit code, and leaves nothing half-written"
 import sys
 import numpy as np
 import pandas as pd
@@ -22,53 +22,72 @@ def manifest(folder, rows, columns=('path', 'emotion', 'split')):
 def good(folder, clip='a.avi'):
     "Four clips, two emotions, two parts"
     names = [clip, 'b.avi', 'c.avi', 'd.avi']
-    csv = manifest(folder, [[n, e, s] for n, e, s in zip(names, ['Happy', 'Sad']*2, ['train', 'train', 'val', 'val'])])
+    csv = manifest(folder, list(zip(names, ['Happy', 'Sad']*2, ['train', 'train', 'val', 'val'])))
     for i, n in enumerate(names): film(folder/n, 8 + i, .5 + .1*i)
     return csv
 
-def empty(folder): (folder/'empty').mkdir(); return folder/'empty'
-def emotion(folder): csv = good(folder); csv.write_text(csv.read_text().replace('Sad', 'Bored')); return csv
-def column(folder): return manifest(folder, [['a.avi', 'train']], ['path', 'split'])
-def one_class(folder): csv = good(folder); csv.write_text(csv.read_text().replace('Sad', 'Happy')); return csv
-def absent(folder): csv = good(folder); (folder/'b.avi').unlink(); return csv
-def no_parts(folder): csv = good(folder); pd.read_csv(csv).drop(columns='split').to_csv(csv, index=False); return csv
+def renamed_emotion(folder, name):
+    "The good corpus with `name` in the place of Sad"
+    csv = good(folder)
+    csv.write_text(csv.read_text().replace('Sad', name))
+    return csv
+
+def empty_folder(folder):
+    (folder/'empty').mkdir()
+    return folder/'empty'
+
+def missing_column(folder):
+    return manifest(folder, [['a.avi', 'train']], ['path', 'split'])
+
+def missing_clip(folder):
+    csv = good(folder)
+    (folder/'b.avi').unlink()
+    return csv
+
+def missing_splits(folder):
+    csv = good(folder)
+    pd.read_csv(csv).drop(columns='split').to_csv(csv, index=False)
+    return csv
 
 @pytest.fixture(scope='module')
-def cache_path():
+def home():
     "One EMOTIW_HOME for all: what is computed for one test serves the next"
-    with temporary_home() as there: yield there.path
+    with temporary_home() as scratch: yield scratch.path
 
-def answer(capsys, *words):
-    "Exit code and the one line that `emotiw words` says"
+def run(capsys, *words):
+    "Exit code of `emotiw words`, and its own lines on stderr"
     sys.argv = ['emotiw', *map(str, words)]
     with pytest.raises(SystemExit) as e: cli.main()
     lines = capsys.readouterr().err.strip().splitlines()
-    return e.value.code, [l for l in lines if l.startswith('emotiw: ')]
+    return e.value.code, [line for line in lines if line.startswith('emotiw: ')]
 
-@pytest.mark.parametrize('make, words', [
-    (lambda d: d/'nowhere', 'nowhere'), (empty, 'empty'), (emotion, "unknown emotion 'Bored'"), (column, 'emotion'),
-    (one_class, 'Happy only'), (absent, 'b.avi'), (no_parts, 'name a split')])
-@pytest.mark.parametrize('command', [['tables', '--corpus']])
-def test_refused_in_one_line(make, words, command, tmp_path, home, capsys):
-    code, lines = answer(capsys, *command, make(tmp_path), '--reports', tmp_path/'reports')
-    assert code == 1 and len(lines) == 1 and words in lines[0], lines
+@pytest.mark.parametrize('make_corpus, expected', [
+    (lambda folder: folder/'nowhere', 'nowhere'), (empty_folder, 'empty'), (missing_column, 'emotion'),
+    (lambda folder: renamed_emotion(folder, 'Bored'), "unknown emotion 'Bored'"),
+    (lambda folder: renamed_emotion(folder, 'Happy'), 'Happy only'), (missing_clip, 'b.avi'),
+    (missing_splits, 'name a split')])
+def test_bad_corpus_is_refused_in_one_line(make_corpus, expected, tmp_path, home, capsys):
+    code, lines = run(capsys, 'tables', '--corpus', make_corpus(tmp_path), '--reports', tmp_path/'reports')
+    assert code == 1 and len(lines) == 1 and expected in lines[0], lines
     assert not (tmp_path/'reports').exists()
 
-@pytest.mark.parametrize('words, said', [
-    (['tables', '--scale', 'huge'], "unknown scale 'huge'"), (['tables', '--only', 'zhou2019_table9'], "no table 'zhou2019_table9'"),
-    (['tables', '--scale', 'tiny', '--folds', 'day'], "'day'"), (['tables', '--scale', 'tiny', '--images', 'nowhere'], 'nowhere'),
-    (['submit', '--corpus', 'nowhere'], 'nowhere'), (['submit', '--corpus', 'synthetic', '--scale', 'tiny'], 'no test part'),
-    (['submit', '--corpus', 'synthetic', '--out', '.'], 'is there already'), (['submit', '--corpus', 'synthetic', '--submission', '1'], 'there is no FG-Net-1'),
-    (['cache', '--clear', '--extractor', 'Nonsense'], 'Nonsense')])
-def test_wrong_words(words, said, home, capsys):
-    code, lines = answer(capsys, *words)
-    assert code == 1 and len(lines) == 1 and said in lines[0], lines
+@pytest.mark.parametrize('words, expected', [
+    ('tables --scale huge', "unknown scale 'huge'"), ('tables --only zhou2019_table9', "no table 'zhou2019_table9'"),
+    ('tables --scale tiny --folds day', "'day'"), ('tables --scale tiny --images nowhere', 'nowhere'),
+    ('submit --corpus nowhere', 'nowhere'), ('submit --corpus synthetic --scale tiny', 'no test part'),
+    ('submit --corpus synthetic --out .', 'is there already'),
+    ('submit --corpus synthetic --submission 1', 'there is no FG-Net-1'),
+    ('cache --clear --extractor Nonsense', 'Nonsense')])
+def test_wrong_options_are_refused_in_one_line(words, expected, home, capsys):
+    code, lines = run(capsys, *words.split())
+    assert code == 1 and len(lines) == 1 and expected in lines[0], lines
 
 def test_cache_that_cannot_be_written(tmp_path, monkeypatch, capsys):
     (tmp_path/'file').write_text('')
     monkeypatch.setenv('EMOTIW_HOME', str(tmp_path/'file'/'home'))
-    code, lines = answer(capsys, 'tables', '--scale', 'tiny')
-    assert code == 1 and len(lines) == 1 and 'cannot be written' in lines[0] and 'EMOTIW_HOME' in lines[0], lines
+    code, lines = run(capsys, 'tables', '--scale', 'tiny')
+    assert code == 1 and len(lines) == 1, lines
+    assert 'cannot be written' in lines[0] and 'EMOTIW_HOME' in lines[0]
 
 def test_odd_clips_do_not_stop_a_check(tmp_path, home, capsys):
     csv = good(tmp_path, 'zażółć 表情.avi')

@@ -1,4 +1,4 @@
-"A label for whatever people have: each kind of file is made for its test"
+"`emotiw predict` on every kind of file; each file is written for its test"
 import csv
 import io
 import json
@@ -17,9 +17,9 @@ from emotiw import cli
 from emotiw.core import EMOTIONS, temporary_home
 from emotiw.experiments.experiment import open_experiment
 from emotiw.experiments.runs import Run, run_all
-from emotiw.inference.model import UNIT_TEMPERATURES, AudioVisualEnsemble, Sizes, save_small
+from emotiw.inference.model import UNIT_TEMPERATURES, AudioVisualEnsemble, Sizes, save_model
 from emotiw.inference.predict import predict
-from emotiw.models.blstm import SequenceCell, sequence_cell
+from emotiw.models.blstm import BLSTMConfig, train_blstm
 from emotiw.papers.ding2016 import SCALES
 from emotiw.reproducibility import reproducible
 from emotiw.synthetic.corpus import synthetic_corpus
@@ -31,28 +31,38 @@ from emotiw.synthetic.speech import Voice, utter
 
 @pytest.fixture(scope='module')
 def toy():
-    "A model of random numbers: what it says means nothing, but it says something"
-    with temporary_home() as there:
-        with reproducible(0): save_small(AudioVisualEnsemble([e for e in EMOTIONS if e != 'Disgust'], Sizes(), 2, UNIT_TEMPERATURES), there.path/'toy.safetensors', {})
-        yield there.path/'toy.safetensors'
+    "A model of random numbers: its predictions mean nothing, but they are predictions"
+    emotions = [e for e in EMOTIONS if e != 'Disgust']
+    with temporary_home() as scratch:
+        path = scratch.path/'toy.safetensors'
+        with reproducible(0): model = AudioVisualEnsemble(emotions, Sizes(), 2, UNIT_TEMPERATURES)
+        save_model(model, path, {})
+        yield path
 
 def room(size=(360, 480), people=1, head=.3):
     "People side by side"
     h, w = size
     image = cv2.resize(backdrop((360, 480), np.random.default_rng(3)), (w, h))
-    for k in range(people): image = draw_face(person(k + 2), dict(AU12=.6), Pose(w*(k + .5)/people, .45*h, head*h), scene=image)
+    for k in range(people):
+        pose = Pose(w*(k + .5)/people, .45*h, head*h)
+        image = draw_face(person(k + 2), dict(AU12=.6), pose, scene=image)
     return image
 
 def film(path, images, fps=25, times=None, rotation=0, sound=None, rate=16000, layout='mono', codec='mpeg4'):
     "A file of pictures, at `times` (ms) or `fps`, and sound"
     with av.open(str(path), 'w') as out:
         if len(images):
-            v = out.add_stream(codec, rate=1000 if times is not None else fps, pix_fmt='yuv420p', width=images[0].shape[1], height=images[0].shape[0])
+            height, width = images[0].shape[:2]
+            units = fps if times is None else 1000     # of a presentation time, per second
+            v = out.add_stream(codec, rate=units, pix_fmt='yuv420p', width=width, height=height)
             if rotation: v.set_display_rotation(rotation)
-        s = out.add_stream('aac' if path.suffix == '.mp4' else 'pcm_s16le', rate=rate, layout=layout) if sound is not None else None
+        s = None
+        sound_codec = 'aac' if path.suffix == '.mp4' else 'pcm_s16le'
+        if sound is not None: s = out.add_stream(sound_codec, rate=rate, layout=layout)
         for i, x in enumerate(images):
             f = av.VideoFrame.from_ndarray(np.ascontiguousarray(x), format='rgb24')
-            f.pts, f.time_base = (times[i], Fraction(1, 1000)) if times is not None else (i, Fraction(1, fps))
+            f.pts = i if times is None else times[i]
+            f.time_base = Fraction(1, units)
             out.mux(v.encode(f))
         if len(images): out.mux(v.encode(None))
         if s is not None:
@@ -64,19 +74,26 @@ def film(path, images, fps=25, times=None, rotation=0, sound=None, rate=16000, l
 
 def _encoded(stream, frames):
     "The packets of `frames` in the format that `stream` wants"
-    to = av.AudioResampler(stream.codec_context.format or 's16', stream.codec_context.layout, stream.codec_context.sample_rate, frame_size=stream.codec_context.frame_size or 1024)
-    for f in (*(g for frame in (*frames, None) for g in to.resample(frame)), None): yield from stream.encode(f)
+    codec = stream.codec_context
+    size = codec.frame_size or 1024
+    resampler = av.AudioResampler(codec.format or 's16', codec.layout, codec.sample_rate, frame_size=size)
+    for frame in (*frames, None):
+        for resampled in resampler.resample(frame): yield from stream.encode(resampled)
+    yield from stream.encode(None)
 
 def voice(seconds=2., rate=16000):
-    "Someone speaks"
+    "Speech"
     x = utter('Happy', Voice(1), seconds, 0)
     return np.interp(np.arange(int(len(x)*rate/16000))*16000/rate, np.arange(len(x)), x).astype(np.float32)
 
-def said(p): return p.emotion, p.by, p.frames, p.faces, p.people, p.sound
+def summary_of(p):
+    "The fields of a prediction that do not depend on the model's weights"
+    return p.emotion, p.by, p.frames, p.faces, p.people, p.sound
 
 def label(p):
     "A label with probabilities that add up"
-    assert p.emotion in EMOTIONS and abs(sum(p.probabilities.values()) - 1) < 1e-4 and max(p.probabilities, key=p.probabilities.get) == p.emotion
+    assert p.emotion in EMOTIONS and abs(sum(p.probabilities.values()) - 1) < 1e-4
+    assert max(p.probabilities, key=p.probabilities.get) == p.emotion
     return p
 
 def test_a_phone_held_upright(toy, tmp_path):
@@ -85,10 +102,10 @@ def test_a_phone_held_upright(toy, tmp_path):
     assert (p.frames, p.faces, p.people) == (5, 5, 1)
     assert predict(film(tmp_path/'lying.mp4', lying), toy).faces == 0
 
-def test_a_variable_rate_is_looked_at_by_time(toy, tmp_path):
+def test_a_variable_rate_is_sampled_by_time(toy, tmp_path):
     times = [*range(0, 200, 10), 900, 1700, 2000]
     p = label(predict(film(tmp_path/'varying.mkv', [room()]*len(times), times=times), toy))
-    assert p.frames == p.faces == 4 and abs(p.seconds - 2) < .2         # those on show from .1, .19, .9 and 1.7 s on
+    assert p.frames == p.faces == 4 and abs(p.seconds - 2) < .2         # those shown from .1, .19, .9 and 1.7 s on
 
 @pytest.mark.parametrize('rate, layout', [(8000, 'mono'), (48000, '5.1'), (44100, 'stereo')])
 def test_any_sound(rate, layout, toy, tmp_path):
@@ -98,31 +115,37 @@ def test_any_sound(rate, layout, toy, tmp_path):
 @pytest.mark.parametrize('name', ['a.wav', 'a.mp4'])
 def test_sound_alone(name, toy, tmp_path):
     p = label(predict(film(tmp_path/name, [], sound=voice()), toy))
-    assert said(p)[1:] == ('sound', 0, 0, 0, True) and p.probabilities['Disgust'] == 0
+    assert summary_of(p)[1:] == ('sound', 0, 0, 0, True) and p.probabilities['Disgust'] == 0
     assert [n.reason for n in p.notes] == ['sound only: no pictures']
 
 def test_a_cover_picture_is_no_video(toy, tmp_path):
     film(tmp_path/'a.wav', [], sound=voice())
     cv2.imwrite(str(tmp_path/'cover.png'), room()[..., ::-1])
-    with av.open(str(tmp_path/'a.wav')) as sound, av.open(str(tmp_path/'cover.png')) as cover, av.open(str(tmp_path/'song.mp3'), 'w') as out:
-        a, v = out.add_stream('mp3', rate=16000, layout='mono'), out.add_stream_from_template(cover.streams.video[0])
-        v.disposition = av.stream.Disposition.attached_pic
+    sound, cover = av.open(str(tmp_path/'a.wav')), av.open(str(tmp_path/'cover.png'))
+    with sound, cover, av.open(str(tmp_path/'song.mp3'), 'w') as out:
+        audio = out.add_stream('mp3', rate=16000, layout='mono')
+        picture = out.add_stream_from_template(cover.streams.video[0])
+        picture.disposition = av.stream.Disposition.attached_pic
         for packet in cover.demux(video=0):
-            if packet.dts is not None: packet.stream = v; out.mux(packet)
-        for packet in _encoded(a, sound.decode(audio=0)): out.mux(packet)
+            if packet.dts is None: continue
+            packet.stream = picture
+            out.mux(packet)
+        for packet in _encoded(audio, sound.decode(audio=0)): out.mux(packet)
     assert label(predict(tmp_path/'song.mp3', toy)).by == 'sound'
 
 def test_a_silent_film(toy, tmp_path):
     p = label(predict(film(tmp_path/'film.avi', [room()]*25), toy))
-    assert said(p)[1:] == ('faces', 5, 5, 1, False) and [n.reason for n in p.notes] == ['no sound track: zeros']
+    assert summary_of(p)[1:] == ('faces', 5, 5, 1, False)
+    assert [n.reason for n in p.notes] == ['no sound track: zeros']
     mute = label(predict(film(tmp_path/'mute.avi', [room()]*25, sound=np.zeros(16000, np.float32)), toy))
-    assert said(mute) == said(p) and mute.probabilities == p.probabilities and mute.notes[0].reason == 'silent track: zeros'
+    assert summary_of(mute) == summary_of(p) and mute.probabilities == p.probabilities
+    assert mute.notes[0].reason == 'silent track: zeros'
 
 @pytest.mark.parametrize('name', ['a.jpg', 'a.png', 'a.webp', 'a.bmp'])
 def test_a_picture(name, toy, tmp_path):
     cv2.imwrite(str(tmp_path/name), room()[..., ::-1])
     p = label(predict(tmp_path/name, toy))
-    assert said(p)[1:] == ('faces', 1, 1, 1, False)
+    assert summary_of(p)[1:] == ('faces', 1, 1, 1, False)
 
 def test_several_people(toy, tmp_path):
     path = film(tmp_path/'two.avi', [room((360, 640), 2)]*50, sound=voice())
@@ -136,7 +159,7 @@ def test_several_people(toy, tmp_path):
 def test_nobody(toy, tmp_path):
     empty = backdrop((360, 480), np.random.default_rng(3))
     p = predict(film(tmp_path/'empty.avi', [empty]*25), toy)
-    assert said(p) == (None, 'nothing', 5, 0, 0, False) and p.probabilities == {}
+    assert summary_of(p) == (None, 'nothing', 5, 0, 0, False) and p.probabilities == {}
     assert predict(film(tmp_path/'heard.avi', [empty]*50, sound=voice()), toy).by == 'sound'
 
 def test_4k(toy, tmp_path):
@@ -154,36 +177,40 @@ def test_truncated(toy, tmp_path):
     p = label(predict(tmp_path/'half.avi', toy))
     assert 1 < p.seconds < 3 and any('truncated' in n.reason for n in p.notes)
 
-def test_windows_do_not_hang_on_each_other(toy, tmp_path):
-    "What a window shows is what the same seconds show in a file of their own"
-    sounds, pictures = [voice(3.), voice(3.)[::-1].copy()], [[room()]*75, [room((360, 480), 1, .35)]*75]
+def test_windows_do_not_depend_on_each_other(toy, tmp_path):
+    "The prediction of a window equals that of the same seconds in a file of their own"
+    sounds = [voice(3.), voice(3.)[::-1].copy()]
+    pictures = [[room()]*75, [room((360, 480), 1, .35)]*75]
     parts = [predict(film(tmp_path/f'{k}.avi', x, sound=w), toy) for k, (x, w) in enumerate(zip(pictures, sounds))]
     p = predict(film(tmp_path/'both.avi', sum(pictures, []), sound=np.concatenate(sounds)), toy)
     assert [(m.start, m.stop) for m in p.timeline] == [(0, 3), (3, 6)]
-    for m, part in zip(p.timeline, parts): assert max(abs(m.probabilities[e] - part.probabilities[e]) for e in EMOTIONS) < .02    # codecs look back
+    for window, part in zip(p.timeline, parts):
+        differences = [abs(window.probabilities[e] - part.probabilities[e]) for e in EMOTIONS]
+        assert max(differences) < .02    # not 0: codecs look back
 
-@pytest.mark.parametrize('how', ['fork', 'spawn'])
-def test_in_worker_processes(how, toy, tmp_path):
-    "What each says of its files is what is said of them here, where the network was already used"
+@pytest.mark.parametrize('method', ['fork', 'spawn'])
+def test_in_worker_processes(method, toy, tmp_path):
+    "Predictions equal those of this process, in which the network was already used"
     clips = [film(tmp_path/f'{k}.avi', [room(people=1 + k % 2)]*25, sound=voice(1.)) for k in range(3)]
     alone = [predict(c, toy) for c in clips]
-    with ProcessPoolExecutor(2, mp_context=get_context(how)) as pool: together = list(pool.map(partial(predict, model=toy), clips, timeout=120))
+    with ProcessPoolExecutor(2, mp_context=get_context(method)) as pool:
+        together = list(pool.map(partial(predict, model=toy), clips, timeout=120))
     assert max(abs(a.probabilities[e] - b.probabilities[e]) for a, b in zip(alone, together) for e in EMOTIONS) < 1e-5
 
 # the command
 
 def answer(capsys, *words):
-    "Exit code, what is printed, the lines of complaint"
+    "Exit code, output, the command's own lines on stderr"
     sys.argv = ['emotiw', 'predict', *map(str, words)]
     code = 0
     try: cli.main()
     except SystemExit as e: code = e.code or 0
-    told = capsys.readouterr()
-    return code, told.out, [l for l in told.err.splitlines() if l.startswith('emotiw: ')]
+    captured = capsys.readouterr()
+    return code, captured.out, [line for line in captured.err.splitlines() if line.startswith('emotiw: ')]
 
 @pytest.fixture
 def folder(tmp_path):
-    "A folder as people have them"
+    "A folder with a clip, one without a face, a broken one and a text"
     film(tmp_path/'a.avi', [room()]*25, sound=voice(1.))
     (tmp_path/'sub').mkdir()
     film(tmp_path/'sub/b.avi', [backdrop((360, 480), np.random.default_rng(3))]*25)
@@ -194,16 +221,20 @@ def folder(tmp_path):
 def test_a_folder(toy, folder, capsys):
     code, out, lines = answer(capsys, folder, '--model', toy, '--json')
     rows = {Path(r['path']).name: r for r in json.loads(out)}
-    assert code == 1 and set(rows) == {'a.avi', 'b.avi', 'broken.mp4'} and 'not a media file' in rows['broken.mp4']['error']
+    assert code == 1 and set(rows) == {'a.avi', 'b.avi', 'broken.mp4'}
+    assert 'not a media file' in rows['broken.mp4']['error']
     assert len(lines) == 2 and 'broken.mp4' in lines[0] and lines[1] == 'emotiw: 1 of 3 files could not be read'
     a = rows['a.avi']
-    assert a['emotion'] in EMOTIONS and set(a['probabilities']) == set(EMOTIONS) and (a['frames'], a['faces'], a['sound']) == (5, 5, True) and len(a['timeline']) == 1
+    assert a['emotion'] in EMOTIONS and set(a['probabilities']) == set(EMOTIONS)
+    assert (a['frames'], a['faces'], a['sound']) == (5, 5, True) and len(a['timeline']) == 1
     assert rows['b.avi']['emotion'] is None
 
 def test_csv(toy, folder, capsys):
     code, out, _ = answer(capsys, folder, '--model', toy, '--csv')
     rows = list(csv.DictReader(io.StringIO(out)))
-    assert code == 1 and [Path(r['path']).name for r in rows] == ['a.avi', 'broken.mp4', 'b.avi'] and rows[0]['emotion'] in EMOTIONS and rows[2]['emotion'] == '' and 'not a media file' in rows[1]['error']
+    assert code == 1 and [Path(r['path']).name for r in rows] == ['a.avi', 'broken.mp4', 'b.avi']
+    assert rows[0]['emotion'] in EMOTIONS and rows[2]['emotion'] == ''
+    assert 'not a media file' in rows[1]['error']
 
 def test_for_a_person(toy, folder, capsys):
     code, out, _ = answer(capsys, folder/'a.avi', '--model', toy, '--all-faces')
@@ -214,7 +245,7 @@ def test_for_a_person(toy, folder, capsys):
 def test_an_interrupted_folder_goes_on(toy, folder, capsys, monkeypatch):
     answer(capsys, folder/'a.avi', '--model', toy)
     import emotiw.inference.predict
-    def looked(path, *_, **how): raise AssertionError(f'{path} was looked at again')
+    def looked(path, *_, **options): raise AssertionError(f'{path} was decoded again')
     monkeypatch.setattr(emotiw.inference.predict, 'iter_windows', looked)
     code, out, _ = answer(capsys, folder/'a.avi', '--model', toy)
     assert code == 0 and 'a.avi' in out
@@ -222,31 +253,47 @@ def test_an_interrupted_folder_goes_on(toy, folder, capsys, monkeypatch):
 def test_figures(toy, folder, capsys):
     code, _, _ = answer(capsys, folder/'a.avi', folder/'sub/b.avi', '--model', toy, '--plot', folder/'figures')
     drawn = sorted(p.relative_to(folder/'figures').as_posix() for p in (folder/'figures').rglob('*.png'))
-    assert code == 3 and drawn == ['a.avi.png', 'sub/b.avi.png']      # as the files lie to each other, so that two of one name have two figures
+    assert code == 3 and drawn == ['a.avi.png', 'sub/b.avi.png']      # two files of one name have two figures
 
 HEAVY = 'lightning', 'distributed', 'matplotlib', 'sklearn', 'torchvision', 'onnx'
 
-def test_what_an_answer_does_not_need_is_not_imported(toy, folder):
-    "Else the first answer is late"
-    code = f"import sys\nfrom emotiw import cli\nsys.argv[1:] = ['predict', {str(folder/'a.avi')!r}, '--model', {str(toy)!r}]\ntry: cli.main()\nexcept SystemExit: print([m for m in {HEAVY} if m in sys.modules])"
+COMMAND = """import sys
+from emotiw import cli
+sys.argv[1:] = ['predict', {clip!r}, '--model', {model!r}]
+try: cli.main()
+except SystemExit: print([m for m in {heavy} if m in sys.modules])"""
+
+def test_libraries_that_a_prediction_does_not_need_are_not_imported(toy, folder):
+    "They would delay the first prediction"
+    code = COMMAND.format(clip=str(folder/'a.avi'), model=str(toy), heavy=HEAVY)
     done = subprocess.run([sys.executable, '-c', code], capture_output=True, text=True)
     assert 'by faces and sound' in done.stdout and done.stdout.splitlines()[-1] == '[]', done.stderr
 
 def test_the_run_of_a_table(toy, folder, capsys):
     root = synthetic_corpus(3, 1)
-    bench = open_experiment(SCALES, str(root), 'tiny', None, 'split')
-    done, = run_all([Run(sequence_cell, SequenceCell(bench.scale.sound, (4,), bench.scale.schedule), bench.corpus, bench.folds[0])])
-    code, out, lines = answer(capsys, folder, '--model', done.run.key[:8], '--corpus', root, '--csv')
+    experiment = open_experiment(SCALES, str(root), 'tiny', None, 'split')
+    config = BLSTMConfig(experiment.settings.egemaps, (4,), experiment.settings.schedule)
+    result, = run_all([Run(train_blstm, config, experiment.corpus, experiment.folds[0])])
+    key = result.run.key
+    code, out, lines = answer(capsys, folder, '--model', key[:8], '--corpus', root, '--csv')
     rows = {Path(r['path']).name: r for r in csv.DictReader(io.StringIO(out))}
     assert code == 1 and 'broken.mp4: not a media file' in lines[0]
-    assert rows['a.avi']['emotion'] in EMOTIONS and 'which had' in rows['a.avi']['by'] and rows['broken.mp4']['emotion'] == ''
-    for words, said in ((['--model', 'ffffff', '--corpus', root], 'ffffff: no stored run has a key'), (['--model', done.run.key, '--corpus', 'nowhere'], 'nowhere'), (['--model', done.run.key, '--corpus', root, '--all-faces'], '--all-faces need a model that looks at windows')):
+    assert rows['a.avi']['emotion'] in EMOTIONS and 'which had' in rows['a.avi']['by']
+    assert rows['broken.mp4']['emotion'] == ''
+    wrong = {('--model', 'ffffff', '--corpus', root): 'ffffff: no stored run has a key',
+             ('--model', key, '--corpus', 'nowhere'): 'nowhere',
+             ('--model', key, '--corpus', root, '--all-faces'): '--all-faces need a model that predicts windows'}
+    for words, expected in wrong.items():
         code, out, lines = answer(capsys, folder/'a.avi', *words)
-        assert (code, out, len(lines)) == (1, '', 1) and said in lines[0]
+        assert (code, out, len(lines)) == (1, '', 1) and expected in lines[0]
 
-@pytest.mark.parametrize('words, said', [(['nowhere.mp4'], 'nowhere.mp4: there is no such file'), (['.', '--model', 'nothing'], 'nothing: neither a file nor the name of weights'),
-    (['.', '--model', 'abcdef12'], 'name the corpus that it was trained on with --corpus'), (['.', '--json', '--csv'], 'choose one of them'), (['nowhere.mp4', '--corpus', 'synthetic'], 'no stored run has a key that begins so')])
-def test_wrong_words(words, said, toy, tmp_path, monkeypatch, capsys):
+@pytest.mark.parametrize('words, expected', [
+    ('nowhere.mp4', 'nowhere.mp4: there is no such file'),
+    ('. --model nothing', 'nothing: neither a file nor the name of weights'),
+    ('. --model abcdef12', 'name the corpus that it was trained on with --corpus'),
+    ('. --json --csv', 'choose one of them'),
+    ('nowhere.mp4 --corpus synthetic', 'no stored run has a key that begins so')])
+def test_wrong_options(words, expected, toy, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
-    code, _, lines = answer(capsys, *words, *([] if '--model' in words else ['--model', toy]))
-    assert code == 1 and len(lines) == 1 and said in lines[0]
+    code, _, lines = answer(capsys, *words.split(), *([] if '--model' in words else ['--model', toy]))
+    assert code == 1 and len(lines) == 1 and expected in lines[0]

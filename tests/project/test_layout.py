@@ -76,7 +76,8 @@ def test_who_may_import_whom(path):
         package, *inner = name.split('.')[1:]
         if own in MAY_IMPORT: assert package in MAY_IMPORT[own] | {own}, f'{name_of(path)} may not import {name}'
         else: assert package in BELOW, f'{name_of(path)} is below all packages and imports {name}'
-        if own == package == 'papers': assert not PAPERS.issuperset([*rest, *inner]), f'one paper imports another, {name}'
+        if own == package == 'papers':
+            assert not PAPERS.issuperset([*rest, *inner]), f'one paper imports another, {name}'
 
 
 @pytest.mark.parametrize('path', [p for p in notebooks() if p not in library()], **by_name)

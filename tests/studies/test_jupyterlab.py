@@ -1,4 +1,4 @@
-"A library notebook and a table notebook as a reader works with them: opened in JupyterLab, all cells run, the figure found"
+"Notebooks in JupyterLab: opened, all cells run, the figure shown"
 import json
 import os
 import socket
@@ -13,7 +13,8 @@ from emotiw.core import temporary_home
 from repository import root
 
 # every code cell has run: its prompt has a number, no star
-DONE = "() => [...document.querySelectorAll('.jp-CodeCell .jp-InputArea-prompt')].every(e => /[0-9]/.test(e.textContent))"
+PROMPTS = "[...document.querySelectorAll('.jp-CodeCell .jp-InputArea-prompt')]"
+DONE = f'() => {PROMPTS}.every(e => /[0-9]/.test(e.textContent))'
 
 def without_outputs(path, target):
     "A copy of the notebook at `path` that was never run"
@@ -33,13 +34,18 @@ def lab(tmp_path_factory):
     folder = tmp_path_factory.mktemp('lab')
     settings = folder/'settings/@jupyterlab/notebook-extension'
     settings.mkdir(parents=True)
-    (settings/'tracker.jupyterlab-settings').write_text(json.dumps(dict(windowingMode='none')))    # else what is out of sight is not drawn
+    tracker = settings/'tracker.jupyterlab-settings'
+    tracker.write_text(json.dumps(dict(windowingMode='none')))    # else cells out of sight are not drawn
     with socket.socket() as free:
         free.bind(('127.0.0.1', 0))
         port = free.getsockname()[1]
-    command = [Path(sys.executable).with_name('jupyter-lab'), '--no-browser', '--allow-root', '--ip=127.0.0.1', f'--port={port}', '--IdentityProvider.token=', '--ServerApp.password=', f'--ServerApp.root_dir={folder}']
+    options = ['--no-browser', '--allow-root', '--ip=127.0.0.1', f'--port={port}', f'--ServerApp.root_dir={folder}',
+               '--IdentityProvider.token=', '--ServerApp.password=']
+    command = [Path(sys.executable).with_name('jupyter-lab'), *options]
+    env = os.environ | dict(JUPYTERLAB_SETTINGS_DIR=str(folder/'settings'))
     with temporary_home():
-        server = subprocess.Popen(command, env=os.environ | dict(JUPYTERLAB_SETTINGS_DIR=str(folder/'settings')), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        server = subprocess.Popen(command, env=env | dict(EMOTIW_HOME=os.environ['EMOTIW_HOME']),
+                                  stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         end = time.time() + 60
         while not answers(f'http://127.0.0.1:{port}/api') and time.time() < end: time.sleep(.2)
         yield f'http://127.0.0.1:{port}', folder
@@ -49,16 +55,18 @@ def lab(tmp_path_factory):
 def all_run(lab, browser, name):
     "The page of the notebook `name`, after all of its cells have run without an error"
     url, folder = lab
-    without_outputs(root/f'nbs/{name}.ipynb', folder/f'{name}.ipynb')
+    name = Path(name)
+    without_outputs(root/f'nbs/{name}.ipynb', folder/f'{name.name}.ipynb')
     page = browser.new_page(viewport=dict(width=1280, height=900))
-    page.goto(f'{url}/lab/tree/{name}.ipynb?reset')
+    page.goto(f'{url}/lab/tree/{name.name}.ipynb?reset')
     page.wait_for_selector('.jp-NotebookPanel .jp-Cell', timeout=60_000)
     assert not page.locator('.jp-OutputArea-output').count()
-    page.get_by_text('| Idle').wait_for(timeout=90_000)      # else nothing is run
+    page.get_by_text('| Idle').wait_for(timeout=90_000)      # before, nothing would run
     page.locator('.lm-MenuBar-item', has_text='Run').first.click()
     page.locator('.lm-Menu-item', has_text='Run All Cells').first.click()
     page.wait_for_function(DONE, timeout=240_000)
-    assert not page.locator('.jp-OutputArea-output[data-mime-type="application/vnd.jupyter.error"]').count()
+    errors = page.locator('.jp-OutputArea-output[data-mime-type="application/vnd.jupyter.error"]')
+    assert not errors.count()
     return page
 
 @pytest.mark.parametrize('name', ['0_core/04_metrics', 'tables/ding2016_fig4'])
@@ -78,8 +86,11 @@ def test_another_clip_is_chosen(lab, browser):
     clips = page.locator('.widget-dropdown select').nth(2)
     assert clips.locator('option').count() > 5
     clips.select_option(index=4)
-    page.wait_for_function("before => { const i = document.querySelector('.widget-output img'); return i && i.src != before }", arg=before[0], timeout=60_000)
-    assert figure.first.bounding_box()['width'] > 300 and answers.first.inner_text() != before[1] and figure.count() == answers.count() == 1
+    changed = "before => { const i = document.querySelector('.widget-output img'); return i && i.src != before }"
+    page.wait_for_function(changed, arg=before[0], timeout=60_000)
+    assert figure.first.bounding_box()['width'] > 300 and answers.first.inner_text() != before[1]
+    assert figure.count() == answers.count() == 1
     page.locator('.widget-dropdown select').nth(1).select_option(label='Sad')
-    page.wait_for_function("() => document.querySelectorAll('.widget-dropdown select')[2].options.length < 6", timeout=60_000)
+    fewer = "() => document.querySelectorAll('.widget-dropdown select')[2].options.length < 6"
+    page.wait_for_function(fewer, timeout=60_000)
     page.close()

@@ -1,4 +1,4 @@
-"A table can be killed at any moment, and its numbers do not hang on how many workers there are"
+"A table can be killed at any moment, and its numbers do not depend on the number of workers"
 import os
 import signal
 import subprocess
@@ -12,8 +12,10 @@ EMOTIW, TABLE = str(Path(sys.executable).with_name('emotiw')), 'ding2016_fig4'  
 
 def command(home, reports, workers):
     "The tiny rebuild of one table, in a process group of its own"
-    args = [EMOTIW, 'tables', '--scale', 'tiny', '--only', TABLE, '--seeds', '2', '--reports', str(reports), '--workers', str(workers)]
-    return subprocess.Popen(args, env={**os.environ, 'EMOTIW_HOME': str(home)}, start_new_session=True, stderr=subprocess.PIPE, text=True)
+    options = f'--scale tiny --only {TABLE} --seeds 2 --workers {workers}'.split()
+    env = os.environ | {'EMOTIW_HOME': str(home)}
+    return subprocess.Popen([EMOTIW, 'tables', *options, '--reports', str(reports)], env=env, start_new_session=True,
+                            stderr=subprocess.PIPE, text=True)
 
 def finished(home): return {p: p.stat().st_mtime_ns for p in home.glob('runs/*/*.json')}
 
@@ -39,7 +41,7 @@ def children(pid): return psutil.Process(pid).children(recursive=True)
 
 def test_killed_twice_ends_with_the_same_numbers(tmp_path):
     for name in 'one', 'two': share_synthetic(tmp_path/name)
-    whole = rebuild(tmp_path/'one', tmp_path/'whole', workers=1)
+    uninterrupted = rebuild(tmp_path/'one', tmp_path/'whole', workers=1)
     family = []
     def command_alone(pid):
         family.extend(children(pid))
@@ -48,7 +50,7 @@ def test_killed_twice_ends_with_the_same_numbers(tmp_path):
     gone, alive = psutil.wait_procs(family, timeout=20)
     assert not alive, 'workers or the notebook outlived the command'
     second = killed(tmp_path/'two', tmp_path/'parts', len(first) + 3, lambda pid: os.killpg(pid, signal.SIGKILL))
-    assert not (tmp_path/f'parts/made/{TABLE}.csv').exists()
-    assert rebuild(tmp_path/'two', tmp_path/'parts', workers=2) == whole
+    assert not (tmp_path/f'parts/synthetic/{TABLE}.csv').exists()
+    assert rebuild(tmp_path/'two', tmp_path/'parts', workers=2) == uninterrupted
     last = finished(tmp_path/'two')
     assert first.items() <= second.items() <= last.items(), 'a finished run was computed again'
