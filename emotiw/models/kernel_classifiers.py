@@ -20,7 +20,7 @@ from sklearn.svm import SVC
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 from ..core import UserError
-from .kernels import polynomial_form, rbf_form
+from .kernels import poly, rbf
 
 # %% ../../nbs/5_models/08_kernel_classifiers.ipynb #7229056e
 def _pls_coefficients(
@@ -191,8 +191,8 @@ class Grid:
 
     def kernel_forms(self, form):
         "The 'poly' or 'rbf' forms of a kernel: name -> function of a kernel matrix"
-        if form == 'poly': return {f'degree={d}': lambda K, d=d: polynomial_form(K, d) for d in self.degree}
-        return {f'gamma={g:g}': lambda K, g=g: rbf_form(K, g) for g in self.gamma}
+        if form == 'poly': return {f'degree={d}': lambda K, d=d: poly(K, d) for d in self.degree}
+        return {f'gamma={g:g}': lambda K, g=g: rbf(K, g) for g in self.gamma}
 
     def values(self, classifier):
         "Values of a classifier's own parameter"

@@ -25,7 +25,7 @@ from ..features.audio import load_wave, spectrogram
 from ..features.cache import cached
 from ..features.extractors import FaceCrops
 from ..hashing import digest
-from ..metrics import confusion_matrix, k_of_n, uar
+from ..metrics import confusion, k_of_n, uar
 from .html import Link, curves_svg, render, slug, table_html, write_page
 
 # %% ../../nbs/8_reporting/03_drilldown.ipynb #122b6b25
@@ -94,7 +94,7 @@ def mean_confusion(
     tables = evidence.predictions
     occurs = lambda emotion: any((t.emotion == emotion).any() or (t.predicted == emotion).any() for t in tables)
     emotions = [emotion for emotion in EMOTIONS8 if occurs(emotion)]
-    return sum(confusion_matrix(t.emotion, t.predicted, emotions) for t in tables)/len(tables)
+    return sum(confusion(t.emotion, t.predicted, emotions) for t in tables)/len(tables)
 
 # %% ../../nbs/8_reporting/03_drilldown.ipynb #596a5240
 class _MatrixCell(NamedTuple):

@@ -17,7 +17,7 @@ import pandas as pd
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 from ..core import atomic
-from ..metrics import wilson_interval
+from ..metrics import wilson
 
 # %% ../../nbs/8_reporting/00_html.ipynb #694234a8
 SYNTHETIC_NOTE = 'Synthetic corpus (drawn faces, synthetic voices): its numbers test the software, not a paper.'
@@ -134,7 +134,7 @@ class _Interval(NamedTuple):
 
 def _make_interval(series, y, percent, n, width):
     "The Wilson 95 % interval of `percent` out of `n` clips as an `_Interval`"
-    low, high = wilson_interval(percent*n/100, int(n))
+    low, high = wilson(percent*n/100, int(n))
     low_px, value_px, high_px = (f'{2 + share*width:.1f}' for share in (low, percent/100, high))
     return _Interval(series, y, low_px, value_px, high_px)
 

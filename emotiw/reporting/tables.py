@@ -28,7 +28,7 @@ from emotiw.metrics import (
     sign_flip_test,
     uar,
     verdict,
-    wilson_interval,
+    wilson,
 )
 from .drilldown import Evidence, evidence_page, predictions_by_seed
 from .html import SYNTHETIC_NOTE, interval_svg, slug, table_html
@@ -46,7 +46,7 @@ def _accuracy_cells(predictions, right, published, published_n, comparable, publ
     n = len(right)
     ours = float(right.mean())
     text, sd = k_of_n([(p.emotion == p.predicted).mean() for p in predictions], n)
-    low, high = wilson_interval(ours*n, n)
+    low, high = wilson(ours*n, n)
     compared = verdict(ours, (low, high), published/100, published_n, comparable)
     mean_uar = np.mean([uar(p.emotion, p.predicted, EMOTIONS8) for p in predictions])
     return dict(
