@@ -5,18 +5,14 @@ import shutil
 import sys
 import tempfile
 from pathlib import Path
-import nbformat
 from emotiw.experiments.cluster import local_cluster
 from emotiw.models.weights import file_sha256
-from emotiw.reporting.build import execute
-from emotiw.reporting.html import write_page, write_static
-from emotiw.reporting.notebook_html import notebook_html
+from emotiw.reporting.build import execute, notebook_page
+from emotiw.reporting.html import write_static
 
 ROOT = Path(__file__).resolve().parents[1]
 NOTEBOOK, REPORT = ROOT/'nbs/studies/train_bundled_model.ipynb', ROOT/'reports/bundled'
 MODEL, REGISTRY = ROOT/'emotiw/emotiw-small.safetensors', ROOT/'emotiw/weights.toml'
-LINKS = ('<p class="soft"><a href="bundled.csv">csv</a> <a href="bundled.ipynb">notebook</a> '
-         '<label><input type="checkbox" id="code"> show the code</label></p>')
 
 
 def train(corpus, images):
@@ -31,9 +27,8 @@ def train(corpus, images):
 
 def page():
     "The card as a page"
-    title, end, rest = notebook_html(nbformat.read(REPORT/'bundled.ipynb', 4)).partition('</h1>')
     write_static(REPORT)
-    write_page(REPORT/'index.html', 'emotiw-small', f'{title}{end}\n{LINKS}{rest}')
+    notebook_page(REPORT/'bundled.ipynb', REPORT/'index.html', title='emotiw-small', breadcrumbs=())
 
 
 def register():

@@ -8,6 +8,7 @@ import re
 from pathlib import Path
 import pandas as pd
 from rich.console import Console
+from emotiw.core import EMOTIONS
 from emotiw.data.load import open_corpus
 from emotiw.inference.figure import plot
 from emotiw.inference.model import accuracy_lines, load_card
@@ -27,7 +28,7 @@ HEADLINES = [('ding2016_table3', 'scheme 3', 'ding2016: faces and sound fused, s
 def markdown_rows(rows):
     "Rows of cells as markdown, the first one as the head"
     head, *body = [[str(cell) for cell in row] for row in rows]
-    return '\n'.join('| ' + ' | '.join(row) + ' |' for row in (head, ['---']*len(head), *body))
+    return '\n'.join(f'|{"|".join(row)}|' for row in (head, ['---']*len(head), *body))
 
 
 def example_clip():
@@ -53,7 +54,8 @@ def limits():
     rows.append(f'| faces and sound, all temperatures 1 | {untuned.k_of_n} = {untuned.ours:.1f} % | '
                 f'{untuned.low:.1f} to {untuned.high:.1f} | {over_groups} |')
     chance = f'{100/len(card["emotions"]["sound"]):.1f} %'
-    return '\n'.join([f'{head} chance |', f'{rule} --- |', *(f'{row} {chance} |' for row in rows)])
+    lines = [f'{head} chance |', f'{rule} --- |', *(f'{row} {chance} |' for row in rows)]
+    return '\n'.join(line.replace(' | ', '|').replace('| ', '|').replace(' |', '|') for line in lines)
 
 
 def chance_level(report):
@@ -66,7 +68,7 @@ def headlines():
     names = [cell for name in REPORTS.values() for cell in (f'{name}, %', '95 % interval')]
     rows = [['system', 'published, %', *names]]
     chance = [cell for report in REPORTS for cell in (f'{chance_level(report):.1f}', '')]
-    rows.append(['chance', '14.3', *chance])
+    rows.append(['chance', f'{100/len(EMOTIONS):.1f}', *chance])
     for table, row, name in HEADLINES:
         cells = [pd.read_csv(ROOT/f'reports/{report}/{table}.csv', index_col=0).loc[row] for report in REPORTS]
         ours = [text for c in cells for text in (f'{c.ours:.1f} ({c.k_of_n})', f'{c.low:.1f} to {c.high:.1f}')]

@@ -37,7 +37,7 @@ class Run:
     config: object         # A frozen dataclass
     data: object           # A `Corpus` or an `ImageSet`: anything with `name` and `fingerprint`
     fold: object = None    # A `Fold` of the corpus, or None
-    seed: int = 0          # Of initialisation, order and dropout
+    seed: int = 0          # Seed of initialisation, order of batches and dropout
 
     @property
     def settings(self):

@@ -37,7 +37,7 @@ class Feature:
 # %% ../../nbs/3_features/05_cache.ipynb #9902e08e
 class Extractor:
     "Base class of extractors: frozen dataclasses of settings with `__call__(path) -> Feature`"
-    libraries = ()   # Distributions that compute the values
+    libraries = ()   # Python packages whose versions are part of the key
 
     def implementation(self):
         "Code, libraries and device: everything but clip and settings that could change the feature"

@@ -66,7 +66,7 @@ class SelfAttention(Attention):
 
 # %% ../../nbs/5_models/12_attention.ipynb #3f320f50
 class RelationAttention(Attention):
-    "Relation-attention: each frame is weighted beside the clip's self-attention vector; zhou2019 eq. 1-4"
+    "Relation-attention: each frame is weighted together with the clip's self-attention vector; zhou2019 eq. 1-4"
     def __init__(self,
         d:int,  # Length of a feature vector
     ):

@@ -287,7 +287,7 @@ def face_counts(
         'clips': len(found),
         'without a single face': sum(len(f) > 0 and not f.any() for f in found),
         'with one frame': sum(len(f) == 1 or f.sum() == 1 for f in found),
-        'without a picture': sum(len(f) == 0 for f in found)}
+        'without a decodable frame': sum(len(f) == 0 for f in found)}
     return pd.Series(counts, name='clips')
 
 # %% ../../nbs/6_papers/00_ding2016.ipynb #c4484478

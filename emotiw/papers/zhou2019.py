@@ -43,7 +43,8 @@ TABLE1 = pd.DataFrame(
     index=['VGGFace', 'ResNet18', 'IR50'],
     columns=list(IMAGE_SETS.values()))
 TABLE1_N = {'FER+': 3589, 'RAF-DB': 3068, 'AffectNet': 4000}               # test images; FER+: before cleaning
-FROZEN_ACCURACY = {'FER+': 50.13, 'RAF-DB': 51.436, 'AffectNet': 53.78}    # softmax on IR50's frozen features, AFEW
+# accuracy on AFEW of a linear softmax classifier on IR50's features, frozen after tuning on the set
+FROZEN_ACCURACY = {'FER+': 50.13, 'RAF-DB': 51.436, 'AffectNet': 53.78}
 TABLE2 = pd.DataFrame(
     [[54.6, 56.9, 60.3], [54.0, 57.2, 60.0], [54.8, 58.0, 61.1]],
     index=list(ATTENTIONS),
@@ -87,7 +88,7 @@ class AudioVisualConfig:
     m: int = 256                   # Inner size of transformer attention
     k: int = 5                     # Window of FBP's sum pooling
     o: int = 1000                  # Output size of FBP
-    dropout: float = .1            # In FBP; before the classifier where there is no FBP
+    dropout: float = .1            # In FBP; before the classifier with one modality; not used with concatenation
     n_val_groups: int|None = None  # Validation slice, as in `fold_rows`
     member: int = 0                # Index within an ensemble: members of one kind differ in their initialisation
 
