@@ -89,7 +89,7 @@ def filled(text):
 
 # from the top down; core: the modules that are in no package
 PACKAGES = [['cli'], ['papers', 'inference', 'reporting'], ['models'], ['experiments'], ['data', 'features'],
-            ['synthetic'], ['core']]
+            ['synthetic', ''], ['core']]   # '': an empty place
 CONTENTS = dict(
     cli='the command line', papers='ding2016, lu2018, zhou2019', inference='emotiw predict',
     reporting='tables and pages', models='networks, kernels, fusion', experiments='training, runs, leaks',
@@ -122,7 +122,7 @@ def package_imports():
 
 def direct_imports(imports):
     "`imports` without those that follow from others"
-    def reached(name): return set().union(*(imports[n] | reached(n) for n in imports[name]))
+    def reached(name): return imports[name].union(*(reached(n) for n in imports[name]))
     return {name: used - set().union(*(reached(n) for n in used)) for name, used in imports.items()}
 
 
@@ -132,7 +132,8 @@ def packages_svg():
     place = {}
     for level, names in enumerate(PACKAGES):
         left = 330 - (len(names)*width + (len(names) - 1)*16)/2
-        for k, name in enumerate(names): place[name] = left + k*(width + 16), 8 + level*(height + gap)
+        for k, name in enumerate(names):
+            if name: place[name] = left + k*(width + 16), 8 + level*(height + gap)
     lines = []
     for name, used in sorted(direct_imports(package_imports()).items()):
         for other in sorted(used):
