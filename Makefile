@@ -18,8 +18,8 @@ reports: set-up  ## rebuild every table: CORPUS=synthetic|DIR|manifest.csv SCALE
 test: set-up  ## package equals notebooks, notebooks clean, ruff, nbdev_test, pytest
 	@.venv/bin/python tools/check.py
 
-notebooks: set-up  ## run the library notebooks again and keep their outputs
-	@.venv/bin/python tools/execute.py nbs/[0-9]_*/*.ipynb
+notebooks: set-up  ## run the notebooks again and keep their outputs
+	@.venv/bin/python tools/execute.py nbs/*/*.ipynb
 
 lock:         ## requirements.lock and environment.yml from pyproject.toml
 	@tools/lock.sh '$(PYTHON)'

@@ -1,6 +1,5 @@
 """Write what the README takes from runs and code: its tables, example and pictures, the list of notebooks, the list of
 reports: python tools/readme.py"""
-import ast
 import html
 import io
 import json
@@ -10,6 +9,7 @@ import pandas as pd
 from rich.console import Console
 from emotiw.core import EMOTIONS
 from emotiw.data.load import open_corpus
+from emotiw.hashing import import_closure
 from emotiw.inference.figure import plot
 from emotiw.inference.model import accuracy_lines, load_card
 from emotiw.inference.predict import predict
@@ -104,20 +104,14 @@ def package_of(module):
 
 
 def package_imports():
-    "Package -> packages that its modules import"
+    "Package -> packages that its modules reach by imports"
     imports = {name: set() for name in CONTENTS}
     for path in sorted((ROOT/'emotiw').rglob('*.py')):
-        module = path.relative_to(ROOT/'emotiw').with_suffix('')
-        if module.name.startswith('_'): continue
-        own = package_of('.'.join(module.parts))
-        for node in ast.walk(ast.parse(path.read_text())):
-            if not isinstance(node, ast.ImportFrom): continue
-            name = node.module or ''
-            absolute, outside = name.startswith('emotiw'), node.level == len(module.parts)
-            if not (absolute or outside): continue
-            imported = name.removeprefix('emotiw').lstrip('.') or node.names[0].name
-            imports[own].add(package_of(imported))
-    return {name: used - {name} for name, used in imports.items()}
+        module = '.'.join(path.relative_to(ROOT/'emotiw').with_suffix('').parts)
+        if path.name.startswith('_'): continue
+        reached = import_closure(f'emotiw.{module}')
+        imports[package_of(module)] |= {package_of(name.removeprefix('emotiw.')) for name in reached}
+    return {name: reached - {name} for name, reached in imports.items()}
 
 
 def direct_imports(imports):

@@ -17,7 +17,7 @@ from pathlib import Path
 from emotiw.experiments.runs import Run
 from emotiw.features.extractors import FaceCrops
 from emotiw.inference.predict import cache_entry
-from emotiw.papers import zhou2019
+from emotiw.papers.zhou2019 import train_audiovisual
 from emotiw.synthetic.corpus import generate_corpus
 from emotiw.synthetic.sampling import generate_once
 
@@ -25,8 +25,7 @@ clip = Path('clip.bin')
 data = types.SimpleNamespace(name='toy', fingerprint='abc')
 def generate(root): return root
 generate.__module__ = generate_corpus.__module__   # stands for `generate_corpus` and generates nothing
-functions = [f for f in vars(zhou2019).values() if callable(f) and getattr(f, '__module__', '') == zhou2019.__name__]
-print(json.dumps(dict(run=Run(functions[0], None, data).key, feature=FaceCrops().key(clip),
+print(json.dumps(dict(run=Run(train_audiovisual, None, data).key, feature=FaceCrops().key(clip),
                       prediction=cache_entry(clip).name, corpus=generate_once('corpus', generate, {}).name)))
 """
 

@@ -42,10 +42,9 @@ def lab(tmp_path_factory):
     options = ['--no-browser', '--allow-root', '--ip=127.0.0.1', f'--port={port}', f'--ServerApp.root_dir={folder}',
                '--IdentityProvider.token=', '--ServerApp.password=']
     command = [Path(sys.executable).with_name('jupyter-lab'), *options]
-    env = os.environ | dict(JUPYTERLAB_SETTINGS_DIR=str(folder/'settings'))
     with temporary_home():
-        server = subprocess.Popen(command, env=env | dict(EMOTIW_HOME=os.environ['EMOTIW_HOME']),
-                                  stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        env = os.environ | dict(JUPYTERLAB_SETTINGS_DIR=str(folder/'settings'))    # with the temporary EMOTIW_HOME
+        server = subprocess.Popen(command, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         end = time.time() + 60
         while not answers(f'http://127.0.0.1:{port}/api') and time.time() < end: time.sleep(.2)
         yield f'http://127.0.0.1:{port}', folder
