@@ -1,1 +1,5 @@
 __version__ = "0.1.0"
+
+from .instruction_set import fix_instruction_set
+
+fix_instruction_set()   # before anything imports numpy or torch

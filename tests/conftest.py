@@ -1,4 +1,5 @@
 "The browser that several tests share, and which files of tests go first"
+import emotiw  # noqa: F401 (first: it fixes the instruction set before numpy is loaded)
 import shutil
 import pytest
 

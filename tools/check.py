@@ -1,4 +1,5 @@
 """The checks of `make test`, fastest first, each with its time; the last line is pytest's: python tools/check.py"""
+import emotiw  # noqa: F401 (first: its variables for the instruction set pass to every step)
 import os
 import signal
 import subprocess

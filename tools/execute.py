@@ -1,4 +1,5 @@
 """Run notebooks under nbdev's rules and keep their outputs: python tools/execute.py [--slow] NOTEBOOK ..."""
+import emotiw  # noqa: F401 (first: it fixes the instruction set before numpy is loaded)
 import os
 import sys
 from pathlib import Path

@@ -23,6 +23,7 @@ from ..core import UserError, atomic, cache_path, commit, versions
 from ..dry_run import NotComputedError, current_dry_run
 from .training import precision
 from ..hashing import code_digest, digest, file_digest
+from ..instruction_set import instruction_set
 from ..reproducibility import device, device_name, reproducible
 
 # %% ../../nbs/4_experiments/02_runs.ipynb #65821fe0
@@ -54,7 +55,7 @@ class Run:
     def key(self):
         "Hash of everything that could change the numbers of the run"
         code = code_digest(self.function)
-        environment = versions(*LIBRARIES), device(), precision(), THREADS
+        environment = versions(*LIBRARIES), device(), instruction_set(), precision(), THREADS
         return digest(self.settings, self.data.fingerprint, code, *environment)
 
     @property
@@ -180,10 +181,10 @@ def _pending(plan, run, label):
 
 # %% ../../nbs/4_experiments/02_runs.ipynb #0572a1e4
 def provenance()->dict:
-    "Commit, versions, device, precision, threads and time of what is computed now"
+    "Commit, versions, device, instruction set, precision, threads and time of what is computed now"
     now = datetime.now(timezone.utc).isoformat(timespec='seconds')
     return dict(commit=commit(), versions=versions(*LIBRARIES), device=device_name(),
-                precision=precision(), threads=THREADS, when=now)
+                instructions=instruction_set(), precision=precision(), threads=THREADS, when=now)
 
 # %% ../../nbs/4_experiments/02_runs.ipynb #534a6c6d
 def _paths_in(x):
@@ -273,9 +274,9 @@ def run_all(
 # %% ../../nbs/4_experiments/02_runs.ipynb #a5a5c161
 def _change(record, run):
     "Time of `record`, and how it differs from what `run` would be now"
-    compared = 'versions', 'device', 'precision', 'threads'
+    compared = 'versions', 'device', 'instructions', 'precision', 'threads'
     now = dict(fingerprint=run.data.fingerprint, **{k: v for k, v in provenance().items() if k in compared})
-    changed = [k for k, v in now.items() if record[k] != v]
+    changed = [k for k, v in now.items() if record.get(k) != v]
     return dict(when=record['when'], why=', '.join(changed) or 'code')
 
 # %% ../../nbs/4_experiments/02_runs.ipynb #5c8e7554

@@ -17,6 +17,7 @@ from safetensors.numpy import save_file
 from ..core import Note, UserError, atomic, cache_path, versions
 from ..dry_run import current_dry_run, require_compute
 from ..hashing import code_digest, digest
+from ..instruction_set import instruction_set
 from ..reproducibility import device, reproducible
 
 # %% ../../nbs/3_features/05_cache.ipynb #651b0101
@@ -40,10 +41,11 @@ class Extractor:
     libraries = ()   # Python packages whose versions are part of the key
 
     def implementation(self):
-        "Code, libraries and device: everything but clip and settings that could change the feature"
+        "Code, libraries, device, instruction set: all but clip and settings that could change the feature"
         settings = [getattr(self, name) for name in getattr(self, '__dataclass_fields__', ())]
         nested = [x.implementation() for x in settings if isinstance(x, Extractor)]
-        return [code_digest(type(self)), versions('numpy', 'torch', *self.libraries), device(), *nested]
+        libraries = versions('numpy', 'torch', *self.libraries)
+        return [code_digest(type(self)), libraries, device(), instruction_set(), *nested]
 
     def key(self,
         path:Path,  # A clip

@@ -17,6 +17,7 @@ import torch
 from ..core import EMOTIONS, Note, UserError, atomic, cache_path, versions
 from ..features.streaming import CROP_SIZE, WINDOW_SECONDS, Face, iter_windows
 from ..hashing import code_digest, digest
+from ..instruction_set import instruction_set
 from .model import BUNDLED, VIEW_TEXT, load_card, load_model
 from ..models.weights import weights_file
 
@@ -211,7 +212,8 @@ def cache_entry(
     "Where the prediction is stored"
     if not Path(path).is_file(): raise UserError(f'{path}: there is no such file; check the path')
     _, model_sha256 = weights_file(model)
-    key = digest(Path(path), model_sha256, float(seconds), all_faces, code_digest(predict), versions(*LIBRARIES))
+    key = digest(Path(path), model_sha256, float(seconds), all_faces, code_digest(predict), versions(*LIBRARIES),
+                 instruction_set())
     return cache_path('predictions', key[:2], f'{key}.json')
 
 def _read(entry):

@@ -26,6 +26,7 @@ from ..data.load import open_corpus, open_image_sets
 from ..data.splits import make_folds
 from ..experiments.runs import LIBRARIES
 from ..hashing import digest, file_digest
+from ..instruction_set import instruction_set
 from .citations import bibtex, cited, licences_page
 from .drilldown import strip_image
 from .html import Link, interval_svg, table_html, write_page, write_static
@@ -119,7 +120,8 @@ def table_key(
 )->str:
     "Hash of everything that could change the executed notebook"
     parameters = sorted((name, str(value)) for name, value in shown_parameters.items())
-    return digest(file_digest(notebook), parameters, data, package_digest(), versions(*LIBRARIES), device())
+    return digest(file_digest(notebook), parameters, data, package_digest(), versions(*LIBRARIES), device(),
+                  instruction_set())
 
 def up_to_date(
     executed:Path,   # An executed notebook

@@ -13,6 +13,7 @@ from pathlib import Path
 import cv2
 from ..core import UserError, cache_path, versions
 from ..hashing import code_digest, digest
+from ..instruction_set import instruction_set
 from .face_geometry import ACTION_UNITS, UNITS, blend
 
 # %% ../../nbs/1_synthetic/04_sampling.ipynb #e54dfea1
@@ -101,6 +102,6 @@ def generate_once(
 )->Path:             # The folder, below `EMOTIW_HOME/synthetic`
     "The cached data set with these settings; generated if it is missing or the code has changed"
     libraries = versions('numpy', 'opencv-python-headless', 'av')
-    key = digest(settings, code_digest(generate), libraries)[:12]
+    key = digest(settings, code_digest(generate), libraries, instruction_set())[:12]
     root = cache_path('synthetic', f'{kind}-{key}')
     return root if (root/'synthetic.json').is_file() else generate(root=root, **settings)
