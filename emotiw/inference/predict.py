@@ -17,8 +17,8 @@ import torch
 from ..core import EMOTIONS, Note, UserError, atomic, cache_path, versions
 from ..features.streaming import CROP_SIZE, WINDOW_SECONDS, Face, iter_windows
 from ..hashing import code_digest, digest
-from ..instruction_set import instruction_set
 from .model import BUNDLED, VIEW_TEXT, load_card, load_model
+from ..instruction_set import instruction_set
 from ..models.weights import weights_file
 
 # %% ../../nbs/7_inference/03_predict.ipynb #1067ac9c
