@@ -57,6 +57,7 @@ def open_experiment(
 )->Experiment:
     "The experiment for the parameters of a table notebook"
     settings = settings_at_scale(scales, scale)
+    if seeds is not None and seeds < 1: raise UserError(f'seeds must be at least 1, not {seeds}')
     data = open_corpus(corpus, scale)
-    n_seeds = seeds or settings.seeds
+    n_seeds = settings.seeds if seeds is None else seeds
     return Experiment(data, make_folds(data, folds), list(range(n_seeds)), settings, client)

@@ -73,6 +73,9 @@ def test_bad_corpus_is_refused_in_one_line(make_corpus, expected, tmp_path, home
 
 @pytest.mark.parametrize('words, expected', [
     ('tables --scale huge', "unknown scale 'huge'"), ('tables --only zhou2019_table9', "no table 'zhou2019_table9'"),
+    ('tables --seeds 0', '--seeds 0: must be at least 1'), ('tables --seeds -2', 'must be at least 1'),
+    ('tables --workers 0', '--workers 0: must be'), ('tables --workers -1 --dry-run', '--workers -1: must be'),
+    ('compare nowhere', 'nowhere: no such folder'),
     ('tables --scale tiny --folds day', "'day'"), ('tables --scale tiny --images nowhere', 'nowhere'),
     ('submit --corpus nowhere', 'nowhere'), ('submit --corpus synthetic --scale tiny', 'no test part'),
     ('submit --corpus synthetic --out .', 'is there already'),
@@ -81,6 +84,11 @@ def test_bad_corpus_is_refused_in_one_line(make_corpus, expected, tmp_path, home
 def test_wrong_options_are_refused_in_one_line(words, expected, home, capsys):
     code, lines = run(capsys, *words.split())
     assert code == 1 and len(lines) == 1 and expected in lines[0], lines
+
+def test_folder_that_is_no_report(tmp_path, capsys):
+    for folder in tmp_path, tmp_path/'absent':
+        code, lines = run(capsys, 'compare', folder, tmp_path)
+        assert code == 1 and len(lines) == 1 and f'{folder}: no ' in lines[0] and 'emotiw tables' in lines[0], lines
 
 def test_cache_that_cannot_be_written(tmp_path, monkeypatch, capsys):
     (tmp_path/'file').write_text('')
