@@ -1,4 +1,5 @@
 "`emotiw compare` on the committed reports, and the line with which `emotiw tables` ends in a git clone"
+from emotiw import cli
 import io
 import shutil
 import subprocess
@@ -7,7 +8,6 @@ import tarfile
 from types import SimpleNamespace
 import pandas as pd
 import pytest
-from emotiw import cli
 from emotiw.core import UserError
 from emotiw.reporting import build
 from emotiw.reporting.compare import _extract, compare_reports, compare_with_commit, conclusion
