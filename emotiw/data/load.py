@@ -16,11 +16,11 @@ from ..synthetic.corpus import synthetic_corpus
 from ..synthetic.image_datasets import synthetic_images
 
 # %% ../../nbs/2_data/06_load.ipynb #8aacb841
-# Clips per emotion; test clips are unlabelled
+# Clips per emotion, on average; test clips are unlabelled; 210 reported clips at quick
 SYNTHETIC_CLIPS = dict(
     tiny=dict(train=3, val=1, test=0),
-    quick=dict(train=16, val=12, test=1),
-    paper=dict(train=24, val=12, test=4))
+    quick=dict(train=16, val=30, test=1),
+    paper=dict(train=60, val=30, test=4))
 
 # Images; AffectNet is the largest set, as in reality
 _SMALL_SETS = dict(tiny=dict(train=28, test=8), quick=dict(train=600, test=280), paper=dict(train=5000, test=1000))
