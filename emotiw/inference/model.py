@@ -239,14 +239,17 @@ def load_card(
 # %% ../../nbs/7_inference/00_model.ipynb #9b2c7ed9
 def accuracy_lines(
     card:dict,      # As `load_card` returns it
+    extra:dict={},  # Further rows: name -> entry like those of the card's accuracy
 )->list[str]:       # Lines of a markdown table
     "Accuracy of a model on people it was not trained on, one row per view"
-    lines = ['| input | correct | 95 % interval | over groups |', '| --- | --- | --- | --- |']
-    for view, name in VIEW_TEXT.items():
-        a = card['accuracy'][view]
-        accuracy, interval = f"{a['k_of_n']} = {a['ours']:.1f} %", f"{a['low']:.1f} to {a['high']:.1f}"
-        over_groups = f"{a['group_low']:.1f} to {a['group_high']:.1f} |" if 'group_low' in a else '|'
-        lines.append(f'| {name} | {accuracy} | {interval} | {over_groups}')
+    rows = {name: card['accuracy'][view] for view, name in VIEW_TEXT.items()} | extra
+    has_two = all('group_low' in a for a in rows.values())   # the bundled file: Wilson's and one over groups
+    head = ['input', 'correct', '95 % interval'] + ['over groups']*has_two
+    lines = [f"| {' | '.join(head)} |", f"|{' --- |'*len(head)}"]
+    for name, a in rows.items():
+        cells = [name, f"{a['k_of_n']} = {a['ours']:.1f} %", f"{a['low']:.1f} to {a['high']:.1f}"]
+        if has_two: cells.append(f"{a['group_low']:.1f} to {a['group_high']:.1f}")
+        lines.append(f"| {' | '.join(cells)} |")
     return lines
 
 def _data_lines(card):

@@ -22,7 +22,8 @@ def test_the_card_is_the_report():
     for view, a in load_card()['accuracy'].items():
         row = rows[f'{view}, all members']
         assert row['k_of_n'] == a['k_of_n']
-        assert all(abs(float(row[k]) - a[k]) < .06 for k in ('ours', 'low', 'high', 'group_low', 'group_high'))
+        assert all(abs(float(row[k]) - value) < .06 for k, value in a.items() if not isinstance(value, str))
+        assert {'ours', 'low', 'high'} < set(a)
 
 def test_the_card_says_what_a_user_must_know():
     c = load_card()
