@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['START_WORDS', 'PUBLISHED_UNKNOWN', 'OFFICIAL', 'ONE_TRAINING', 'what_differs', 'table_row', 'unreproduced_row',
-           'format_rows', 'interval_caption', 'Table', 'denominators', 'optimism', 'contrast_table',
+           'format_rows', 'interval_caption', 'Table', 'denominators', 'optimism', 'mean_correct', 'contrast_table',
            'non_inferiority_table', 'recall_intervals', 'protocol_text', 'provenance_text', 'settings_table',
            'stale_runs', 'table_latex', 'save']
 
@@ -273,6 +273,15 @@ def _correct(system, corpus):
     if isinstance(system, pd.DataFrame): return system
     scores_by_seed = system if isinstance(system, dict) else pool_folds(system)
     return correct_per_run(dict(zip(scores_by_seed, predictions_by_seed(scores_by_seed, corpus))))
+
+def mean_correct(
+    systems:list,    # Each as in `contrast_table`
+    corpus:Corpus,
+)->pd.DataFrame:     # Seeds x clips, 0 to 1
+    "Fraction of several systems that predict a clip correctly; a system with fewer seeds counts with its last one"
+    correct = [_correct(system, corpus) for system in systems]
+    seeds = sorted(set().union(*(c.index for c in correct)))
+    return sum(c.reindex(seeds).ffill() for c in correct)/len(correct)
 
 class _Comparison(NamedTuple):
     "Two systems on the same clips"

@@ -1,9 +1,9 @@
 "Every wrong input gets one line that names it, an exit code, and leaves nothing half-written"
+from emotiw import cli
 import sys
 import numpy as np
 import pandas as pd
 import pytest
-from emotiw import cli
 from emotiw.core import temporary_home
 from emotiw.features.video import write_clip
 

@@ -1,11 +1,11 @@
 "AFEW's package as it is handed out, imitated with the synthetic corpus: unpacked, checked, one table rebuilt on it"
+from emotiw import cli
 import sys
 import zipfile
 from pathlib import Path
 from unittest.mock import patch
 import pandas as pd
 import pytest
-from emotiw import cli
 from emotiw.core import temporary_home
 from emotiw.data.corpus_readers import read_corpus
 from emotiw.synthetic.corpus import synthetic_corpus

@@ -1,7 +1,7 @@
 "The model that comes with the package: its file, its card, the page of its numbers"
+from emotiw import cli
 import csv
 import pytest
-from emotiw import cli
 from emotiw.core import EMOTIONS
 from emotiw.data.load import open_corpus
 from emotiw.inference.model import load_card, load_model

@@ -1,4 +1,5 @@
 "`emotiw predict` on every kind of file; each file is written for its test"
+from emotiw import cli
 import csv
 import io
 import json
@@ -13,7 +14,6 @@ import av
 import cv2
 import numpy as np
 import pytest
-from emotiw import cli
 from emotiw.core import EMOTIONS, temporary_home
 from emotiw.experiments.experiment import open_experiment
 from emotiw.experiments.runs import Run, run_all
