@@ -138,7 +138,7 @@ def accuracy_interval(
 
 # %% ../nbs/0_core/04_metrics.ipynb #027c2274
 def correct_per_run(
-    predictions,    # One table per seed, columns `clip`, `emotion` (the true one) and `predicted`: list, or seed -> table
+    predictions,    # Tables with columns `clip`, `emotion` (the true one), `predicted`: a list, or seed -> table
 )->pd.DataFrame:    # Seeds x clips, 1 correct and 0 wrong; clips in the order of the first table
     "Which clips each seed predicts correctly"
     tables = predictions if isinstance(predictions, dict) else dict(enumerate(predictions))
@@ -205,26 +205,26 @@ def _training_part(x, codes):
     return np.maximum(x.mean(-1).var(-1, ddof=1) - removed, 0) / n_runs
 
 # %% ../nbs/0_core/04_metrics.ipynb #b77822d4
-def _degrees_of_freedom(units, n_units, training, n_runs):
-    "Degrees of freedom of the sum of `units` and of all of `training` (variances; `n_runs` each has its runs)"
-    total = sum(training)
-    if not training: return np.full_like(units, max(n_units - 1, 1))
-    squares = sum(v**2 / (n - 1) for v, n in zip(training, n_runs))
-    df_training = np.divide(total**2, squares, out=np.ones_like(units), where=squares > 0)
-    df_units = max(n_units - 1, 1)
-    quantile = (units * t.isf(.025, df_units) + total * t.isf(.025, df_training)) / (units + total)
-    return np.where(total > 0, stdtridf(.975, quantile), df_units)
+def _satterthwaite(variances, dfs):
+    "Degrees of freedom of the sum of independent `variances` with `dfs`; 1 where all are zero"
+    squares = sum(v**2 / df for v, df in zip(variances, dfs))
+    return np.divide(sum(variances)**2, squares, out=np.ones_like(squares), where=squares > 0)
+
+def _cochran_cox(sampling, df_sampling, training, df_training):
+    "Degrees of freedom whose 95 % quantile is the mean of both parts' quantiles, weighted by their variances"
+    quantiles = sampling * t.isf(.025, df_sampling) + training * t.isf(.025, df_training)
+    return np.where(training > 0, stdtridf(.975, quantiles / (sampling + training)), df_sampling)
 
 # %% ../nbs/0_core/04_metrics.ipynb #b77822d5
 def _error(a, b, codes, random, paired):
     "Standard error and degrees of freedom of the difference of `a` and `b` `(..., runs, clips)`"
     d = a.mean(-2) - b.mean(-2)
-    units = np.asarray(_units_part(d, codes))
+    units = _units_part(d, codes)
     n_units = d.shape[-1] if codes is None else codes.max() + 1
-    if all(random) and paired: varying = [a - b]
-    else: varying = [x for x, is_random in zip((a, b), random) if is_random]
+    varying = [a - b] if all(random) and paired else [x for x, varies in zip((a, b), random) if varies]
     training = [np.asarray(_training_part(x, codes)) for x in varying]
-    df = _degrees_of_freedom(units, n_units, training, [x.shape[-2] for x in varying])
+    df_training = _satterthwaite(training, [x.shape[-2] - 1 for x in varying]) if varying else 1
+    df = _cochran_cox(units, max(n_units - 1, 1), sum(training), df_training)
     return np.sqrt(units + sum(training)), df
 
 # %% ../nbs/0_core/04_metrics.ipynb #cab845f4
@@ -329,11 +329,11 @@ def verdict(
     if differs: return f'not comparable: {differs}'
     if runs == 1 and sd != 0: return 'one training'
     pooled = (ours * n + published * published_n) / (n + published_n)
-    clips = pooled * (1 - pooled)
+    clips = max(pooled * (1 - pooled), 1e-9)
     sampling = clips / published_n + (clips / n if groups_se is None else groups_se**2)
     training = sd**2 * (1 + 1 / runs)
-    df = (runs - 1) * ((sampling + training) / training)**2 if training else math.inf
-    p = 2 * t.sf(abs(ours - published) / math.sqrt(max(sampling + training, 1e-12)), df)
+    df = _cochran_cox(sampling, math.inf, training, max(runs - 1, 1))
+    p = 2 * t.sf(abs(ours - published) / math.sqrt(sampling + training), df)
     if p >= .05: return 'no evidence of a difference'
     return 'above' if ours > published else 'below'
 
