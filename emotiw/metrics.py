@@ -338,25 +338,29 @@ def verdict(
     return 'above' if ours > published else 'below'
 
 # %% ../nbs/0_core/04_metrics.ipynb #b05db0aa
-def _error_bars(ax, table, accuracy, n, offset):
-    "Draw column `accuracy` with Wilson intervals of column `n` clips, `offset` rows below the row's middle"
-    rows = table.reset_index(drop=True)[[accuracy, n]].astype(float).dropna()
-    if rows.empty: return
-    intervals = [wilson(k, clips) for k, clips in zip(rows[accuracy] * rows[n], rows[n])]
-    bounds = np.array(intervals).reshape(-1, 2).T
-    xerr = 100 * np.abs(bounds - rows[accuracy].values)
-    style = dict(fmt='o', ms=4, color=PALETTE[accuracy], label=accuracy)
-    ax.errorbar(100 * rows[accuracy], rows.index + offset, xerr=xerr, **style)
+def _error_bars(ax, accuracies, low, high, name, offset):
+    "Draw accuracies with their intervals, `offset` rows below each row's middle"
+    accuracies, low, high = (np.asarray(x, float) for x in (accuracies, low, high))
+    rows = np.flatnonzero(~np.isnan(accuracies))
+    if not len(rows): return
+    xerr = 100 * np.abs([low[rows] - accuracies[rows], high[rows] - accuracies[rows]])
+    ax.errorbar(100 * accuracies[rows], rows + offset, xerr=xerr, fmt='o', ms=4, color=PALETTE[name], label=name)
+
+def _published_interval(published, n):
+    "Wilson's interval of a published accuracy; NaN if it is not known"
+    return (math.nan, math.nan) if pd.isna(published) or pd.isna(n) else wilson(published * n, n)
 
 def interval_plot(
-    table:pd.DataFrame,  # One row per system, columns `published`, `published_n`, `ours`, `n`; 0 to 1, NaN if unknown
+    table:pd.DataFrame,  # One row per system, columns `published`, `published_n`, `ours`, `low`, `high`; NaN if unknown
     ax=None,             # Axes to draw into; None: a new figure
 ):                       # The axes
-    "Published and our accuracies with Wilson 95 % intervals, one row per system"
+    "Published and our accuracies (0 to 1) with 95 % intervals, one row per system"
+    published = [_published_interval(*row) for row in table[['published', 'published_n']].itertuples(index=False)]
+    published_low, published_high = np.array(published).reshape(-1, 2).T
     with house_style():
         ax = ax or plt.subplots(figsize=(5.2, .8 + .38 * len(table)))[1]
-        _error_bars(ax, table, 'published', 'published_n', -.15)
-        _error_bars(ax, table, 'ours', 'n', .15)
+        _error_bars(ax, table.published, published_low, published_high, 'published', -.15)
+        _error_bars(ax, table.ours, table.low, table.high, 'ours', .15)
         names = [textwrap.fill(str(name), 36) for name in table.index]
         ax.set(xlabel='accuracy, %', yticks=range(len(table)), yticklabels=names, ylim=(len(table) - .5, -.5))
         ax.legend(loc='lower left', bbox_to_anchor=(0, 1), ncols=2)

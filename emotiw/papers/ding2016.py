@@ -7,7 +7,7 @@ __all__ = ['TEST_N', 'VAL_N', 'TEST_ACCURACY', 'BASELINE_ACCURACY', 'BLSTM_VAL_R
            'SOUND_VS_FACES', 'SET_MODELS', 'KERNEL_FORMS', 'SCALES', 'is_afew4', 'face_image_set', 'SetKernelConfig',
            'face_frames', 'compute_set_kernels', 'KernelConfig', 'train_kernel_classifier', 'FunctionalsConfig',
            'train_functionals_svm', 'select_structure', 'selected_sound_results', 'selected_sound_scores', 'Scale',
-           'face_features', 'face_counts', 'kernel_results', 'sound_results']
+           'face_features', 'face_counts', 'kernel_results', 'face_scores', 'sound_results']
 
 # %% ../../nbs/6_papers/00_ding2016.ipynb #fefa743a
 import re
@@ -315,6 +315,18 @@ def kernel_results(
     runs = [run(row, fold) for row in rows for fold in experiment.folds]
     results = iter(run_all(runs, experiment.client, 'cells'))
     return {row: [next(results) for _ in experiment.folds] for row in rows}
+
+# %% ../../nbs/6_papers/00_ding2016.ipynb #89772b08
+def face_scores(
+    results:dict,                          # As `kernel_results` returns them
+    features:tuple=('CNN', 'Dense SIFT'),  # Names; the default is the paper's final system
+)->dict[int, SystemScores]:                # Seed -> scores; the kernels of dense SIFT and HOG do not depend on a seed
+    "Mean scores over the kernels of some features, for each seed of AlexNet"
+    kernels = [rs for key, rs in results.items() if key[0] in features]
+    seeds = sorted({r.run.seed for rs in kernels for r in rs})
+    def of_seed(rs, seed):
+        return [r for r in rs if r.run.seed == seed] or of_seed(rs, rs[0].run.seed)
+    return {seed: system_scores([r for rs in kernels for r in of_seed(rs, seed)]) for seed in seeds}
 
 # %% ../../nbs/6_papers/00_ding2016.ipynb #e51cdcf2
 def sound_results(

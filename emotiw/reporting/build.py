@@ -196,13 +196,13 @@ def ledger_page(
 def _headlines(report_dir):
     "The headline row of each table, from the summary of the report"
     file = report_dir/'summary.csv'
-    return pd.read_csv(file, index_col='table') if file.exists() else pd.DataFrame(columns=['row'])
+    return pd.read_csv(file, index_col='table') if file.exists() else pd.DataFrame(columns=['headline'])
 
 def _headline_cells(headline):
     "Cells of the index for the headline of a table"
     published = '' if pd.isna(headline.published) else f'{headline.published:.1f}'
-    interval = interval_svg(headline.published, headline.published_n, headline.ours, headline.n)
-    cells = {'headline': headline.row, 'published, %': published, 'ours, %': f'{headline.ours:.1f}'}
+    interval = interval_svg(headline.published, headline.published_n, headline.ours, headline.low, headline.high)
+    cells = {'headline': headline.headline, 'published, %': published, 'ours, %': f'{headline.ours:.1f}'}
     return cells | {'0 to 100 %': interval, 'verdict': headline.verdict}
 
 def index_page(

@@ -132,24 +132,26 @@ class _Interval(NamedTuple):
     value: str
     high: str
 
-def _make_interval(series, y, percent, n, width):
-    "The Wilson 95 % interval of `percent` out of `n` clips as an `_Interval`"
+def _published_interval(percent, n):
+    "Wilson's 95 % interval of a published accuracy, per cent; NaN if it is not known"
+    if pd.isna(percent) or pd.isna(n): return np.nan, np.nan
     low, high = wilson(percent*n/100, int(n))
-    low_px, value_px, high_px = (f'{2 + share*width:.1f}' for share in (low, percent/100, high))
-    return _Interval(series, y, low_px, value_px, high_px)
+    return 100*low, 100*high
 
 def interval_svg(
     published:float,     # Per cent, missing where unknown
     published_n:float,   # Number of clips behind `published`
     ours:float,          # Per cent, missing where there is none
-    n:float,             # Number of clips behind `ours`
+    low:float,           # Lower bound of ours, per cent
+    high:float,          # Upper bound of ours, per cent
     width:int=150,       # px for 0 to 100 %
 )->Markup:
-    "Published above ours, each with its Wilson 95 % interval, on an axis from 0 to 100 %"
-    series = [('published', 6, published, published_n), ('ours', 14, ours, n)]
-    intervals = [_make_interval(name, y, percent, clips, width) for name, y, percent, clips in series
-                 if not (pd.isna(percent) or pd.isna(clips))]
-    values = [f'{name} {percent:.1f} %' for name, _, percent, _ in series if not pd.isna(percent)]
+    "Published above ours, each with its 95 % interval, on an axis from 0 to 100 %; that of published is Wilson's"
+    pixel = lambda percent: f'{2 + percent/100*width:.1f}'
+    series = [('published', 6, published, *_published_interval(published, published_n)), ('ours', 14, ours, low, high)]
+    intervals = [_Interval(name, y, pixel(lowest), pixel(percent), pixel(highest))
+                 for name, y, percent, lowest, highest in series if not (pd.isna(percent) or pd.isna(lowest))]
+    values = [f'{name} {percent:.1f} %' for name, _, percent, *_ in series if not pd.isna(percent)]
     return render('interval_svg.html', width=width, intervals=intervals, label='; '.join(values) or 'no number')
 
 # %% ../../nbs/8_reporting/00_html.ipynb #94c2e370
