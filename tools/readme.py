@@ -14,6 +14,7 @@ from emotiw.inference.figure import plot
 from emotiw.inference.model import accuracy_lines, load_card
 from emotiw.inference.predict import predict
 from emotiw.inference.terminal import summary
+from emotiw.reporting.claims import NOT_TESTABLE, claim_outcomes, format_points
 
 ROOT = Path(__file__).resolve().parents[1]
 PICTURES = ROOT/'reports/readme'
@@ -74,7 +75,25 @@ def headlines():
     return markdown_rows(rows)
 
 
-WRITERS = dict(example=example, limits=limits, headlines=headlines)
+def claim_cell(outcome):
+    "The outcome of a claim with its points, or with the reason why it is not testable"
+    points = '; '.join(format_points(test) for test in outcome.tests)
+    return f'{outcome.outcome}: {outcome.why if outcome.outcome == NOT_TESTABLE else points}'
+
+
+def claims():
+    "One row per paper: its most important claim, published, and its outcome in both reports"
+    outcomes = [claim_outcomes(ROOT/f'reports/{report}') for report in REPORTS]
+    rows = [['claim', 'published', *REPORTS.values()]]
+    for name, outcome in outcomes[0].items():
+        claim = outcome.claim
+        if not claim.headline: continue
+        cells = [claim_cell(o[name]) for o in outcomes]
+        rows.append([f'{claim.paper}: {claim.claim}', claim.published.partition(';')[0], *cells])
+    return markdown_rows(rows)
+
+
+WRITERS = dict(example=example, limits=limits, headlines=headlines, claims=claims)
 
 
 def filled(text):
@@ -178,7 +197,8 @@ def listed():
 
 def reports_listed():
     "reports/README.md: every table with links to its reports"
-    rows = [['table', *REPORTS.values()]]
+    rows = [['table', *REPORTS.values()],
+            ['Claims of the papers, and what became of them', *(f'[list]({report}/claims.csv)' for report in REPORTS)]]
     for notebook in sorted((ROOT/'nbs/tables').glob('*_*.ipynb')):
         title, summary = title_and_summary(notebook)
         rows.append([f'{title}: {summary}', *(f'[report]({report}/{notebook.name})' for report in REPORTS)])

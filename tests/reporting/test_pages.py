@@ -87,6 +87,17 @@ def test_in_a_browser(browser, report, width, scheme, tmp_path):
     page.close()
 
 @pytest.mark.parametrize('width', [390, 1280])
+@pytest.mark.parametrize('report', REPORTS, **by_name)
+def test_claims_come_first(browser, report, width):
+    page = browser.new_page(viewport=dict(width=width, height=900))
+    page.goto((report/'index.html').as_uri())
+    page.locator('main a').first.click()
+    assert page.locator('h1').inner_text() == f'Claims of the papers: {report.name}'
+    assert page.locator('table.claims').count() == 3
+    assert page.evaluate('document.documentElement.scrollWidth') <= width
+    page.close()
+
+@pytest.mark.parametrize('width', [390, 1280])
 def test_the_card_in_a_browser(browser, width):
     page = browser.new_page(viewport=dict(width=width, height=900))
     errors = []
