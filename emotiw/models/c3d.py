@@ -29,11 +29,13 @@ from .weights import load_weights
 _MEAN = (90.25, 97.66, 101.41)     # Sports-1M: blue, green, red
 _BLOCKS = {1: (64, 'a'), 2: (128, 'a'), 3: (256, 'ab'), 4: (512, 'ab'), 5: (512, 'ab')}   # channels; convolutions
 
-def _c3d_layers(dropout):
+def _c3d_layers(dropout, width):
     "C3D without its classifier, layer by layer, by the names of the public weights"
+    n_hidden = round(4096*width)
     layers = OrderedDict()
     n_in = 3
-    for block, (n_out, letters) in _BLOCKS.items():
+    for block, (channels, letters) in _BLOCKS.items():
+        n_out = round(channels*width)
         for letter in letters:
             conv = nn.Conv3d(n_in, n_out, 3, padding=1)
             layers[f'conv{block}{letter}'] = nn.Sequential(OrderedDict(conv=conv, relu=nn.ReLU(inplace=True)))
@@ -42,8 +44,8 @@ def _c3d_layers(dropout):
         layers[f'pool{block}'] = nn.MaxPool3d((1, 2, 2)) if block == 1 else nn.MaxPool3d(2, padding=padding)
     layers['pool'] = nn.AdaptiveAvgPool3d((1, 4, 4))
     layers['flat'] = nn.Flatten()
-    for name, n_in in (('fc6', 512*4*4), ('fc7', 4096)):
-        layers[name] = nn.Linear(n_in, 4096)
+    for name, n_in in (('fc6', n_out*4*4), ('fc7', n_hidden)):
+        layers[name] = nn.Linear(n_in, n_hidden)
         layers[f'{name}_relu'] = nn.ReLU(inplace=True)
         layers[f'{name}_drop'] = nn.Dropout(dropout)
     return layers
@@ -55,12 +57,13 @@ class C3D(nn.Module):
         n_classes:int=7,     # Number of outputs
         size:int=112,        # Height and width of the input, pixels
         dropout:float=.5,    # After fc6 and fc7
+        width:float=1.,      # Channels and hidden units, as a share of the published ones
     ):
         super().__init__()
         self.size = size
         self.resize_size = round(size*128/112)
-        self.net = nn.Sequential(_c3d_layers(dropout)).apply(he_init)
-        self.head = nn.Linear(4096, n_classes)
+        self.net = nn.Sequential(_c3d_layers(dropout, width)).apply(he_init)
+        self.head = nn.Linear(self.net.fc7.out_features, n_classes)
         self.net.name = 'c3d'
         self.net.initialisation = 'random initialisation'
         with torch.no_grad(): self.net.conv1a.conv.weight /= 64     # the standard deviation of its input is about 64
@@ -175,6 +178,7 @@ class C3DConfig:
     schedule: Schedule = Schedule()
     weights: str|None = None       # Initial weights: a name of the registry, or a path; None: random
     dropout: float = .5            # After fc6 and fc7
+    width: float = 1.              # Share of the published channels, as in `C3D`
     n_val_groups: int|None = None  # As in `fold_rows_with_selection`
 
 # %% ../../nbs/5_models/11_c3d.ipynb #a9332f7b
@@ -189,7 +193,7 @@ def train_c3d(
     def batches(part, seed=None):
         return window_batches(config.faces, part, rows.classes, config.schedule.batch_size, seed)
     torch.manual_seed(seed)
-    net = C3D(len(rows.classes), config.size, config.dropout)
+    net = C3D(len(rows.classes), config.size, config.dropout, config.width)
     if config.weights: load_weights(net.net, config.weights)
     train, _ = batches(rows.train, seed)
     val = batches(rows.val)[0] if len(rows.val) else None

@@ -215,9 +215,14 @@ def selected_sound_results(
 def selected_sound_scores(
     results:dict,     # Structure number -> results, as `sound_results` returns them
     corpus:Corpus,
-)->SystemScores:
-    "Mean scores of the structure selected in each fold"
-    return system_scores(selected_sound_results(results, corpus))
+    n:int=1,          # Number of systems, at most the number of seeds
+)->dict[int, SystemScores]:  # 0 to `n` - 1 -> mean over every `n`-th seed; out-of-fold scores: of all seeds
+    "Scores of the structure selected in each fold; its runs are divided into `n` systems"
+    runs = selected_sound_results(results, corpus)
+    out_of_fold = system_scores(runs).out_of_fold
+    def system(i):
+        return system_scores([r for r in runs if r.run.seed % n == i])._replace(out_of_fold=out_of_fold)
+    return {i: system(i) for i in range(n)}
 
 # %% ../../nbs/6_papers/00_ding2016.ipynb #6ebea3ca
 @dataclass(frozen=True)
@@ -229,6 +234,7 @@ class Scale:
     structures: dict        # Number in Table 2 -> layer sizes of the BLSTM; our choice
     schedule: Schedule      # Training of the BLSTMs, section 2.2.3
     seeds: int              # Runs of each structure
+    face_seeds: int         # Tunings of AlexNet, with the first seeds
     egemaps: Egemaps = Egemaps()                  # Section 2.2.2: 88 functionals per 40 ms
     egemaps_frames: Egemaps = Egemaps('frames')   # The other reading: 23 descriptors per 40 ms
 
@@ -239,7 +245,7 @@ _TINY = Scale(
     grid=Grid(r=(1, 2), eps=(.1,), degree=(1,), gamma=(1.,), components=(2,), C=(1.,)),
     structures={1: (4,), 2: (6,), 3: (4, 4), 4: (6, 6), 5: (4, 4, 4), 6: (6, 8, 4)},
     schedule=Schedule(1, 16, 1e-2),
-    seeds=1)
+    seeds=1, face_seeds=2)
 
 _QUICK = Scale(
     faces=FaceCrops(8, size=64),
@@ -248,7 +254,7 @@ _QUICK = Scale(
         r=(1, 2, 4), eps=(.1, .01), degree=(1, 2, 3), gamma=(.3, 1., 3.), components=(2, 5, 10, 20), C=(.1, 1., 10.)),
     structures={1: (32,), 2: (64,), 3: (32, 32), 4: (64, 64), 5: (32, 32, 32), 6: (32, 64, 32)},
     schedule=Schedule(12, 42, 1e-2, patience=5),
-    seeds=10)
+    seeds=10, face_seeds=3)
 
 _ALEXNET_SCHEDULE = Schedule(
     100, 128, 1e-3, 'sgd', 5e-4, lr_step_epochs=10, head_lr_factor=4., monitor='val_accuracy', patience=10)
@@ -261,7 +267,7 @@ _PAPER = Scale(
     grid=Grid(),
     structures={1: (64,), 2: (128,), 3: (64, 64), 4: (128, 128), 5: (128, 128, 128), 6: (156, 300, 102)},
     schedule=Schedule(500, 10, 1e-5, 'sgd', 0., lr_step_epochs=500, patience=20),
-    seeds=10)
+    seeds=10, face_seeds=5)
 
 SCALES = dict(tiny=_TINY, quick=_QUICK, paper=_PAPER)
 
@@ -269,12 +275,16 @@ SCALES = dict(tiny=_TINY, quick=_QUICK, paper=_PAPER)
 def face_features(
     experiment:Experiment,
     image_set:ImageSet,  # As `face_image_set` returns it
-)->tuple:                # Name -> extractor; the result of AlexNet's tuning
-    "The three features of a frame, computed for every clip"
-    faces = experiment.settings.faces
-    tuned, = run_all([Run(tune_on_images, experiment.settings.alexnet, image_set)], experiment.client, 'tuning')
-    features = {'CNN': frame_features(tuned, faces), 'Dense SIFT': DenseSift(faces), 'HOG': Hog(faces)}
-    for extractor in (faces, *features.values()): extract(extractor, experiment.paths, experiment.client)
+)->tuple:                # Name -> seed -> extractor; the results of AlexNet's tunings, one per seed
+    "The three features of a frame, computed for every clip; CNN features for each seed of AlexNet"
+    settings = experiment.settings
+    seeds = experiment.seeds[:settings.face_seeds]
+    tuning_runs = [Run(tune_on_images, settings.alexnet, image_set, seed=seed) for seed in seeds]
+    tuned = run_all(tuning_runs, experiment.client, 'tuning')
+    cnns = {r.run.seed: frame_features(r, settings.faces) for r in tuned}
+    features = {'CNN': cnns, 'Dense SIFT': {0: DenseSift(settings.faces)}, 'HOG': {0: Hog(settings.faces)}}
+    extractors = [extractor for by_seed in features.values() for extractor in by_seed.values()]
+    for extractor in (settings.faces, *extractors): extract(extractor, experiment.paths, experiment.client)
     return features, tuned
 
 # %% ../../nbs/6_papers/00_ding2016.ipynb #4f29e046
@@ -292,29 +302,32 @@ def face_counts(
 
 # %% ../../nbs/6_papers/00_ding2016.ipynb #c4484478
 def _kernel_matrices(experiment, features):
-    "(feature name, fold name) -> file of the kernel matrices"
+    "(feature name, seed, fold name) -> file of the kernel matrices"
     grid = experiment.settings.grid
-    keys = [(name, fold) for name in features for fold in experiment.folds]
-    configs = {name: SetKernelConfig(extractor, grid.r, grid.eps) for name, extractor in features.items()}
-    runs = [Run(compute_set_kernels, configs[name], experiment.corpus, fold) for name, fold in keys]
-    results = run_all(runs, experiment.client, 'kernels')
-    return {(name, fold.name): r.weights for (name, fold), r in zip(keys, results)}
+    keys = [(name, seed, fold) for name, by_seed in features.items() for seed in by_seed for fold in experiment.folds]
+    def run(name, seed, fold):
+        config = SetKernelConfig(features[name][seed], grid.r, grid.eps)
+        return Run(compute_set_kernels, config, experiment.corpus, fold, seed)
+    results = run_all([run(*key) for key in keys], experiment.client, 'kernels')
+    return {(name, seed, fold.name): r.weights for (name, seed, fold), r in zip(keys, results)}
 
 def kernel_results(
     experiment:Experiment,
-    features:dict,                   # Name -> extractor
+    features:dict,                   # Name -> seed -> extractor, as `face_features` returns them
     classifiers=tuple(CLASSIFIERS),  # Names
-)->dict:                             # (feature, set model, kernel form, classifier) -> results, one per fold
+)->dict:                             # (feature, set model, kernel form, classifier) -> results, one per seed and fold
     "Results of the rows of Tables 5 and 6"
     matrices = _kernel_matrices(experiment, features)
     rows = [(feature, model, form, classifier)
             for feature in features for model in SET_MODELS for form in KERNEL_FORMS for classifier in classifiers]
-    def run(row, fold):
-        config = KernelConfig(matrices[row[0], fold.name], *row, experiment.settings.grid)
-        return Run(train_kernel_classifier, config, experiment.corpus, fold)
-    runs = [run(row, fold) for row in rows for fold in experiment.folds]
-    results = iter(run_all(runs, experiment.client, 'cells'))
-    return {row: [next(results) for _ in experiment.folds] for row in rows}
+    def row_runs(row):
+        def run(seed, fold):
+            config = KernelConfig(matrices[row[0], seed, fold.name], *row, experiment.settings.grid)
+            return Run(train_kernel_classifier, config, experiment.corpus, fold, seed)
+        return [run(seed, fold) for seed in features[row[0]] for fold in experiment.folds]
+    runs = {row: row_runs(row) for row in rows}
+    results = iter(run_all([run for rs in runs.values() for run in rs], experiment.client, 'cells'))
+    return {row: [next(results) for _ in runs[row]] for row in rows}
 
 # %% ../../nbs/6_papers/00_ding2016.ipynb #89772b08
 def face_scores(

@@ -131,7 +131,6 @@ class Scale:
     schedule: Schedule     # Training of the BLSTMs
     c3d: C3DConfig         # Consecutive frames at `paper`, frames spread over the clip at the other scales
     seeds: int             # Number of seeds; 3 at quick, 5 at paper
-    c3d_seeds: int         # Number of seeds of C3D
     init_range: float = .02   # The BLSTM's weights start uniform in ±`init_range`; its inputs have thousands of values
     dropout: float = .5    # Of a frame's features
 
@@ -148,7 +147,7 @@ _TINY = Scale(
     blstm_sizes=(8,),
     schedule=Schedule(1, 16, 1e-2),
     c3d=C3DConfig(FaceCrops(2, size=48), 32, Schedule(1, 16, 1e-4)),
-    seeds=1, c3d_seeds=1)
+    seeds=1)
 
 _QUICK = Scale(
     faces=FaceCrops(16, size=64),
@@ -159,8 +158,8 @@ _QUICK = Scale(
     voices=Voices(),
     blstm_sizes=(64,),
     schedule=Schedule(25, 16, 2e-3, patience=6),
-    c3d=C3DConfig(FaceCrops(16, size=64), 24, Schedule(5, 8, 1e-4)),
-    seeds=3, c3d_seeds=1)
+    c3d=C3DConfig(FaceCrops(16, size=64), 24, Schedule(5, 8, 5e-4), width=.25),
+    seeds=5)
 
 _VGG16_TUNING = ImageTuning(
     'vgg16', 224, Schedule(10, 64, 1e-4), weights='vgg16-imagenet', augmentation='none')
@@ -176,7 +175,7 @@ _PAPER = Scale(
     blstm_sizes=(256,),
     schedule=Schedule(100, 32, 1e-3, weight_decay=1e-4, patience=15),
     c3d=C3DConfig(FaceCrops(None, size=128), 112, _C3D_SCHEDULE, 'c3d-sports1m'),
-    seeds=5, c3d_seeds=5)
+    seeds=5)
 
 SCALES = dict(tiny=_TINY, quick=_QUICK, paper=_PAPER)
 
@@ -195,6 +194,7 @@ def network_labels(
         notes = []
         if cnn and cnn.tuning.network != network: notes.append(cnn.tuning.network)
         if cnn and not cnn.tuned: notes.append('random numbers')
+        if name == 'C3D' and scale.c3d.width != 1: notes.append(f'{scale.c3d.width:g} of its width')
         labels[name] = f"{name} ({', '.join(notes)})" if notes else name
     return labels
 
@@ -224,8 +224,7 @@ def _blstm_runs(experiment, cnn, images, tuned):
 def _c3d_runs(experiment):
     "Runs of C3D, one per fold and seed"
     config = replace(experiment.settings.c3d, n_val_groups=experiment.n_val_groups)
-    seeds = experiment.seeds[:experiment.settings.c3d_seeds]
-    return [Run(train_c3d, config, experiment.corpus, fold, seed) for fold in experiment.folds for seed in seeds]
+    return [Run(train_c3d, config, experiment.corpus, fold, seed) for fold, seed in experiment.fold_seeds]
 
 # %% ../../nbs/6_papers/01_lu2018.ipynb #4bd3e2b1
 def _cnn_blstm_results(experiment, cnns):
