@@ -24,7 +24,7 @@ def _cached_network(name, size, weights, seed, content, layer=None):
     "`frozen_network`, kept for the next clip; `content` distinguishes two files of the same name"
     with reproducible(seed): net = backbone(name, weights=weights, size=size).eval()
     if layer:
-        net.net = nn.Sequential(split_at(net, layer)[0], net.net.get_submodule(layer))
+        net.net = nn.Sequential(split_at(net, layer)[0], net.net.get_submodule(layer), nn.Flatten())
         with torch.no_grad(): net.dim = net(torch.zeros(1, 3, size, size)).shape[1]
     return net.to(device(), memory_format=torch.channels_last)   # half the time on CPU
 
@@ -33,7 +33,7 @@ def frozen_network(
     size:int,                # Side of its input, px
     weights:Path|None=None,  # A file; None: random initialisation
     seed:int=0,              # Of random initialisation
-    layer:str|None=None,     # Name of the layer whose output is the feature; None: the last
+    layer:str|None=None,     # Name of the layer whose output, flattened, is the feature; None: the last
 ):                           # A `Backbone` in evaluation mode on the default device
     "A network for feature extraction"
     content = weights and weights.stat().st_mtime_ns

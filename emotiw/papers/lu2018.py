@@ -152,9 +152,9 @@ _TINY = Scale(
 _QUICK = Scale(
     faces=FaceCrops(16, size=64),
     segments=Segments(size=64),
-    vggface=CnnConfig(ImageTuning('vggface', 32), tuned=False, layer='fc6_relu'),
+    vggface=CnnConfig(ImageTuning('vggface', 32), tuned=False, layer='pool5'),   # fc6 of random numbers adds none
     resnet=CnnConfig(ImageTuning('resnet18', 48, Schedule(4, 32, 2e-3))),
-    sound_cnn=CnnConfig(ImageTuning('vgg16', 32), tuned=False, layer='fc6_relu'),
+    sound_cnn=CnnConfig(ImageTuning('vgg16', 32), tuned=False, layer='pool5'),
     voices=Voices(),
     blstm_sizes=(64,),
     schedule=Schedule(25, 16, 2e-3, patience=6),

@@ -91,6 +91,7 @@ class AudioVisualConfig:
     dropout: float = .1            # In FBP; before the classifier with one modality; not used with concatenation
     n_val_groups: int|None = None  # Validation slice, as in `fold_rows`
     member: int = 0                # Index within an ensemble: members of one kind differ in their initialisation
+    record_test: bool = False      # Record the test accuracy of every epoch, for `best_epoch_accuracy`
 
 # %% ../../nbs/6_papers/02_zhou2019.ipynb #b844fbd4
 def _inputs(config, rows):
@@ -137,7 +138,7 @@ def train_audiovisual(
     torch.manual_seed(start)
     net = AudioVisual(config.system, train.inputs, len(classes), config.m, config.k, config.o, config.dropout)
     train.seed = start
-    history = fit(net, train, val, config.schedule, start, test=test)
+    history = fit(net, train, val, config.schedule, start, test=test if config.record_test else None)
     clips = slices[2]['clip']
     predictions = pd.DataFrame(probabilities(net, test), clips, classes)
     return Outcome(predictions, history, curves=attention_curves(net, test.inputs, clips))

@@ -68,7 +68,7 @@ def plan_clip(
     emotion:str,           # One of `EMOTIONS`
     person_id:int,         # Seed of face and voice
     difficulty:float=.5,   # 0..1, as in `sample_expression`
-    seconds=(1.4, 2.4),    # Shortest and longest clip
+    seconds=(1.2, 1.9),    # Shortest and longest clip
     faceless:bool=False,   # Is no face visible in the whole clip?
     silent:bool=False,     # Is there no audio?
 )->ClipPlan:
@@ -244,7 +244,7 @@ def plan_corpus(
     test:int=0,            # Unlabelled test clips per emotion, on average
     seed:int=0,            # Another seed has other people
     difficulty:float=.5,   # 0..1, as in `sample_expression`
-    seconds=(1.4, 2.4),    # Shortest and longest clip
+    seconds=(1.2, 1.9),    # Shortest and longest clip
 )->dict[str, ClipPlan]:    # Path below the root -> plan
     "The plan of every clip of a synthetic corpus"
     counts = dict(train=train, val=val, test=test)
@@ -292,7 +292,7 @@ def generate_corpus(
     test:int=0,            # Test clips per emotion, on average; in one folder and unlabelled
     seed:int=0,            # Another seed has other people
     difficulty:float=.5,   # 0..1: similarity of the look-alike emotions, noise, pose, light, occlusion
-    seconds=(1.4, 2.4),    # Shortest and longest clip
+    seconds=(1.2, 1.9),    # Shortest and longest clip
     workers:int=2,         # Processes
 )->Path:                   # `root`
     "Generate a corpus of rendered, speaking people in AFEW's layout"
@@ -316,7 +316,7 @@ def synthetic_corpus(
     test:int=0,            # Unlabelled test clips per emotion, on average
     seed:int=0,            # Another seed has other people
     difficulty:float=.5,   # 0..1, as in `sample_expression`
-    seconds=(1.4, 2.4),    # Shortest and longest clip
+    seconds=(1.2, 1.9),    # Shortest and longest clip
 )->Path:
     "The cached synthetic corpus with these settings"
     settings = dict(train=train, val=val, test=test, seed=seed, difficulty=difficulty, seconds=seconds)
