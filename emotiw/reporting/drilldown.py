@@ -138,7 +138,7 @@ def _run_cells(record):
     training = dict(
         epochs=len(history['epoch']) if history else None, best_epoch=best,
         val_loss=None if best is None else round(history['val_loss'][best], 3), seconds=round(record['seconds']))
-    environment = {name: record[name] for name in ('device', 'precision', 'threads', 'commit')}
+    environment = {name: record[name] for name in ('device', 'instructions', 'precision', 'threads', 'commit')}
     weights = record['weights'] and record['weights'][:8]   # None if the run stores no weights
     keys = dict(data=record['fingerprint'][:8], weights=weights, key=record['key'][:8])
     when = record['when'][:16].replace('T', ' ')

@@ -376,14 +376,15 @@ def protocol_text(
 def provenance_text(
     results:list[Result],  # Runs behind a table; repeated ones count once
 )->str:                    # Markdown
-    "Commit, device, precision and libraries of `results`"
+    "Commit, device, instruction set, precision and libraries of `results`"
     records = list({id(r.record): r.record for r in results}.values())
     listed = lambda key: ', '.join(sorted({record[key] for record in records}))
     minutes = sum(record['seconds'] for record in records)/60
     libraries = ', '.join(f'{name} {version}' for name, version in records[0]['versions'].items())
     dirty = any(record['commit'].endswith('+dirty') for record in records)
     warning = ' **Some runs were made from a working tree with uncommitted changes.**' if dirty else ''
-    return (f"{len(records)} runs, {minutes:.0f} minutes of computing on {listed('device')} ({listed('precision')}); "
+    return (f"{len(records)} runs, {minutes:.0f} minutes of computing on {listed('device')} "
+            f"({listed('instructions')}, {listed('precision')}); "
             f"commit {listed('commit')}; {libraries}.{warning}")
 
 # %% ../../nbs/8_reporting/04_tables.ipynb #cb4ff252
