@@ -4,7 +4,7 @@ import re
 import pytest
 from repository import cells, code, library, modules, notebooks, root, source
 
-BASE = {'core', 'hashing', 'reproducibility'}
+BASE = {'core', 'hashing', 'instruction_set', 'reproducibility'}
 BELOW = BASE | {'plotting', 'metrics', 'dry_run'}
 MODELS = BELOW | {'synthetic', 'data', 'features', 'experiments'}
 MAY_IMPORT = dict(   # package, or module at the top level -> what its modules may import besides their own package
