@@ -249,7 +249,7 @@ _TINY = Scale(
 
 _QUICK = Scale(
     faces=FaceCrops(8, size=64),
-    alexnet=ImageTuning('alexnet', 96, Schedule(6, 16, 3e-4)),
+    alexnet=ImageTuning('alexnet', 64, Schedule(6, 16, 3e-4)),
     grid=Grid(
         r=(1, 2, 4), eps=(.1, .01), degree=(1, 2, 3), gamma=(.3, 1., 3.), components=(2, 5, 10, 20), C=(.1, 1., 10.)),
     structures={1: (32,), 2: (64,), 3: (32, 32), 4: (64, 64), 5: (32, 32, 32), 6: (32, 64, 32)},

@@ -153,12 +153,12 @@ _QUICK = Scale(
     faces=FaceCrops(16, size=64),
     segments=Segments(size=64),
     vggface=CnnConfig(ImageTuning('vggface', 32), tuned=False, layer='pool5'),   # fc6 of random numbers adds none
-    resnet=CnnConfig(ImageTuning('resnet18', 48, Schedule(4, 32, 2e-3))),
+    resnet=CnnConfig(ImageTuning('resnet18', 40, Schedule(4, 32, 2e-3))),
     sound_cnn=CnnConfig(ImageTuning('vgg16', 32), tuned=False, layer='pool5'),
     voices=Voices(),
     blstm_sizes=(64,),
     schedule=Schedule(25, 16, 2e-3, patience=6),
-    c3d=C3DConfig(FaceCrops(16, size=64), 24, Schedule(5, 8, 5e-4), width=.25),
+    c3d=C3DConfig(FaceCrops(16, size=64), 24, Schedule(5, 8, 5e-4), width=.125),
     seeds=5)
 
 _VGG16_TUNING = ImageTuning(

@@ -181,12 +181,12 @@ _QUICK = Scale(
     faces_enhanced=FaceCrops(2, size=64),
     networks=dict(
         VGGFace=ImageTuning('vggface', 32, Schedule(1, 16, 1e-4), limit=75),
-        ResNet18=ImageTuning('resnet18', 48, Schedule(4, 32, 2e-3)),
+        ResNet18=ImageTuning('resnet18', 40, Schedule(4, 32, 2e-3)),
         IR50=ImageTuning('ir50', 32, Schedule(1, 16), limit=75)),
     face_network='ResNet18',
     voices=Voices(560),
-    voice_tuning=SoundTuning(Sound(), Schedule(3, 16, 5e-4), 96),
-    sound_tuning=SoundTuning(Sound(), Schedule(4, 16, 1e-4), 96),
+    voice_tuning=SoundTuning(Sound(), Schedule(3, 16, 5e-4), 80),
+    sound_tuning=SoundTuning(Sound(), Schedule(4, 16, 1e-4), 80),
     schedule=Schedule(30, 32, 3e-3, patience=10),
     m=64, k=5, o=128, dropout=.3, seeds=5)
 
