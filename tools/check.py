@@ -16,7 +16,8 @@ STEPS = [  # what is checked, the command, its time limit in seconds, is its out
     ('the notebooks are clean', 'pytest -q tests/project/test_sync.py -k clean', 120, False),
     ('ruff: notebooks, package, tests, tools', 'ruff check --quiet .', 120, False),
     ('the synthetic corpus and images of the tests', 'python tools/synthetic.py', 300, False),
-    ('the notebooks run: nbdev_test', 'nbdev_test --n_workers 2', 1800, True),
+    # without the papers' tables: tests/tables/test_witness.py runs all of them
+    ('the notebooks run: nbdev_test', 'nbdev_test --n_workers 2 --skip_file_re ^([_.]|ding|lu|zhou)', 1800, True),
 ]
 PYTEST = 'pytest -q -rs -n 2 --dist loadfile --no-loadscope-reorder'   # -rs: every skipped test with its reason
 
