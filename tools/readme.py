@@ -1,5 +1,6 @@
 """Write what the README takes from runs and code: its tables, example and pictures, the list of notebooks, the list of
 reports: python tools/readme.py"""
+import emotiw  # noqa: F401 (first: it fixes the instruction set before numpy is loaded)
 import html
 import io
 import json
