@@ -16,6 +16,7 @@ import pandas as pd
 from ..core import UserError
 from ..models.weights import registry
 from .html import Link, table_html, write_page
+from .notebook_html import notebook_parameters
 
 # %% ../../nbs/8_reporting/02_citations.ipynb #21025d6a
 def citations()->dict[str, dict]:
@@ -30,9 +31,8 @@ class Cited(NamedTuple):
 
 def _used_data(notebooks):
     "Corpora and image sets that executed notebooks have read, as given in their parameters"
-    cells = [cell for path in notebooks for cell in nbformat.read(path, 4).cells]
-    parameters = '\n'.join(cell.source for cell in cells if cell.get('id') == 'injected')
-    values = re.findall(r"^(?:corpus|images) = '(.*)'$", parameters, re.M)
+    parameters = [notebook_parameters(nbformat.read(path, 4)) for path in notebooks]
+    values = [given.get(name, 'synthetic') for given in parameters for name in ('corpus', 'images')]
     return {name.strip() for value in values for name in value.split(',')} - {'synthetic'}
 
 def _citation_name(data):

@@ -8,7 +8,6 @@ __all__ = ['HELD', 'REVERSED', 'NO_EVIDENCE', 'NOT_TESTABLE', 'UNTESTED', 'OUTCO
            'outcome_counts', 'format_points', 'claims_page']
 
 # %% ../../nbs/8_reporting/05_claims.ipynb #f5bd1ebe
-import ast
 import tomllib
 from collections import Counter
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ import numpy as np
 import pandas as pd
 from ..core import atomic
 from .html import Link, table_html, write_page
+from .notebook_html import notebook_parameters
 
 # %% ../../nbs/8_reporting/05_claims.ipynb #aeddfd6e
 @dataclass(frozen=True)
@@ -151,17 +151,11 @@ def claim_outcomes(
     return {name: claim_outcome(report_dir, claim) for name, claim in claims().items()}
 
 # %% ../../nbs/8_reporting/05_claims.ipynb #dfcacd49
-def _parameters(notebook):
-    "Parameters that an executed notebook was given"
-    injected = [cell.source for cell in nbformat.read(notebook, 4).cells if cell.get('id') == 'injected']
-    statements = ast.parse('\n'.join(injected)).body
-    return {s.targets[0].id: ast.literal_eval(s.value) for s in statements}
-
 def report_parameters(
     report_dir:Path,   # Folder of a report
 )->dict[str, str]:     # 'corpus', 'scale', 'folds', 'images' -> value; '' where unknown
     "Parameters of the tables of a report; different values are joined by commas"
-    tables = [_parameters(path) for path in sorted(Path(report_dir).glob('*_*.ipynb'))]
+    tables = [notebook_parameters(nbformat.read(path, 4)) for path in sorted(Path(report_dir).glob('*_*.ipynb'))]
     values = lambda name: dict.fromkeys(table[name] for table in tables if name in table)
     return {name: ', '.join(values(name)) for name in ('corpus', 'scale', 'folds', 'images')}
 

@@ -8,7 +8,6 @@ __all__ = ['EQUAL', 'NOISE', 'DIFFERENT', 'KEPT', 'FLIPPED', 'TableSettings', 'R
            'compare_reports', 'compare_with_commit']
 
 # %% ../../nbs/8_reporting/08_compare.ipynb #269fd027
-import ast
 import csv
 import io
 import json
@@ -25,6 +24,7 @@ import pandas as pd
 from markupsafe import escape
 from scipy.special import stdtr
 from ..core import UserError, summarise_list
+from .notebook_html import notebook_parameters
 
 # %% ../../nbs/8_reporting/08_compare.ipynb #e606b637
 class TableSettings(NamedTuple):
@@ -37,15 +37,6 @@ class TableSettings(NamedTuple):
     seeds: int|None   # Number of seeds; None: not stated
 
 # %% ../../nbs/8_reporting/08_compare.ipynb #d05ba7bb
-def _parameters(nb):
-    "Parameters of an executed notebook, defaults included; empty if none were injected"
-    tagged = {tag: ''.join(cell['source']) for cell in nb['cells'] for tag in cell['metadata'].get('tags', [])}
-    if 'injected-parameters' not in tagged: return {}
-    code = tagged.get('parameters', '') + '\n' + tagged['injected-parameters']
-    assignments = [s for s in ast.parse(code).body if isinstance(s, (ast.Assign, ast.AnnAssign))]
-    target = lambda s: s.targets[0] if isinstance(s, ast.Assign) else s.target
-    return {target(s).id: ast.literal_eval(s.value) for s in assignments}
-
 def _protocol_numbers(nb):
     "Number of clips and of seeds in the notebook's sentence about the protocol; None where it is missing"
     outputs = [output for cell in nb['cells'] for output in cell.get('outputs', [])]
@@ -65,7 +56,7 @@ def _read_settings(path):
     "`TableSettings` of the executed notebook at `path`; None if it is no table"
     try:
         nb = json.loads(path.read_text())
-        parameters = _parameters(nb)
+        parameters = notebook_parameters(nb)
         if not {'corpus', 'scale', 'folds', 'images'} <= parameters.keys(): return None
         n_clips, n_seeds = _protocol_numbers(nb)
         images = ','.join(map(_data_name, parameters['images'].split(',')))
