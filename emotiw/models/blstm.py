@@ -15,7 +15,7 @@ from ..core import UserError
 from ..data.corpus import Corpus
 from ..data.splits import Fold, class_index, fold_rows_with_selection
 from ..experiments.runs import Outcome
-from ..experiments.training import Batches, Schedule, cross_entropy, fit, probabilities
+from ..experiments.training import Batches, Schedule, check_predictions, cross_entropy, fit, probabilities
 from ..features.cache import Extractor
 from ..features.sequences import Standardise, load_sequences, never_empty
 
@@ -148,7 +148,7 @@ def train_blstm(
     corpus:Corpus,
     fold:Fold,
     seed:int,
-)->Outcome:   # Probabilities of the test clips; out-of-fold: of the selection slice
+)->Outcome:   # Probabilities of the test clips; out-of-fold: of the selection slice, on which `learned` is judged
     "Train a BLSTM on a fold"
     rows = fold_rows_with_selection(corpus, fold, seed, config.n_val_groups)
     def batches(part):
@@ -165,4 +165,5 @@ def train_blstm(
     history = fit(net, train, val, config.schedule, seed, objective=objective)
     predictions = pd.DataFrame(probabilities(net, test), rows.test['clip'], rows.classes)
     out_of_fold = pd.DataFrame(probabilities(net, selection), rows.selection['clip'], rows.classes)
-    return Outcome(predictions, history, out_of_fold=out_of_fold)
+    metadata = check_predictions(f'BLSTM, fold {fold.name}, seed {seed}', out_of_fold, selection.targets)
+    return Outcome(predictions, history, out_of_fold=out_of_fold, metadata=metadata)
