@@ -4,9 +4,9 @@
 
 # %% auto #0
 __all__ = ['START_WORDS', 'PUBLISHED_UNKNOWN', 'OFFICIAL', 'ONE_TRAINING', 'what_differs', 'table_row', 'unreproduced_row',
-           'format_rows', 'interval_caption', 'Table', 'denominators', 'optimism', 'mean_correct', 'contrast_table',
-           'non_inferiority_table', 'recall_intervals', 'protocol_text', 'provenance_text', 'settings_table',
-           'stale_runs', 'table_latex', 'save']
+           'format_rows', 'interval_caption', 'Table', 'learning_mark', 'denominators', 'optimism', 'mean_correct',
+           'contrast_table', 'non_inferiority_table', 'recall_intervals', 'protocol_text', 'provenance_text',
+           'settings_table', 'stale_runs', 'table_latex', 'save']
 
 # %% ../../nbs/8_reporting/04_tables.ipynb #feba7269
 import re
@@ -109,14 +109,16 @@ def table_row(
     upstream:list[Result]=(),  # Runs that `results` depend on: their scores were fused or their weights used
     added:bool=False,          # Does the paper's table lack this row, or is its definition our choice?
 )->dict:   # n, published_n: clips; published, ours, low, high, uar, without_leaks: per cent; sd: points; runs: how many
-           # trainings; clips: ours minus published, in clips of n; k_of_n, interval, verdict, row: text; evidence
+           # trainings; clips: ours minus published, in clips of n; k_of_n, interval, verdict, row, stands_on: text;
+           # evidence
     "Row of a table: one system compared with its published number"
     evidence = Evidence(results, data, tuple(upstream))
     predictions = evidence.predictions
     right = accuracy_per_clip(predictions)
     unit = 'images' if isinstance(data, ImageSet) else 'clips'
     cells = _accuracy_cells(predictions, right, _usable_groups(predictions[0].group), unit)
-    cells |= _comparison_cells(cells, published, published_n, differs) | dict(row='added' if added else 'paper')
+    cells |= _comparison_cells(cells, published, published_n, differs)
+    cells |= dict(row='added' if added else 'paper', stands_on=evidence.stands_on)
     if published_unknown: cells |= dict(verdict=PUBLISHED_UNKNOWN, lost=True)
     if leaked:
         without_leaks = right[~right.index.isin(leaked)]
@@ -133,7 +135,7 @@ def unreproduced_row(
     "Row of a table: a published number without a reproduction"
     empty = 'n ours k_of_n low high interval sd runs uar published published_n clips'.split()
     row = 'added' if added else 'paper'
-    cells = dict.fromkeys(empty, np.nan) | dict(published=published, verdict=reason, row=row)
+    cells = dict.fromkeys(empty, np.nan) | dict(published=published, verdict=reason, row=row, stands_on='')
     return cells | dict(lost=True) if published_unknown else cells
 
 # %% ../../nbs/8_reporting/04_tables.ipynb #b8730d79
@@ -174,6 +176,7 @@ def format_rows(
     out['UAR, %'] = _format_numbers(table.uar)
     out['row'] = table.row
     out['verdict'] = table.verdict
+    if 'stands_on' in table and table.stands_on.fillna('').any(): out['stands on'] = table.stands_on.fillna('')
     return out
 
 def interval_caption(
@@ -223,6 +226,15 @@ class Table:
         text.insert(2, '0 to 100 %', [interval_svg(*row) for row in columns.itertuples(index=False)])
         caption = interval_caption(self.numbers)
         return str(table_html(text, caption, self.links, html_columns=['0 to 100 %']))
+
+# %% ../../nbs/8_reporting/04_tables.ipynb #c0a40001
+def learning_mark(
+    stands_on:str,   # As in `table_row`; '' or missing: nothing is known
+)->str:              # 'did not learn', 'did not learn in some trainings' or ''
+    "What the text about a row's networks says of their learning: the worst of it"
+    marks = re.findall(r'did not learn( in \d+ of \d+ trainings)?(?:;|$)', str(stands_on))
+    if '' in marks: return 'did not learn'
+    return 'did not learn in some trainings' if marks else ''
 
 # %% ../../nbs/8_reporting/04_tables.ipynb #165fd008
 OFFICIAL = dict(train=773, val=383, test=653)   # Clips on the challenge's lists: of 2016 to 2019; test: of 2017 to 2019
@@ -305,6 +317,17 @@ def _compare(a, b, corpus, deterministic):
     return _Comparison(first, second, groups, is_random)
 
 # %% ../../nbs/8_reporting/04_tables.ipynb #c6c4fe60
+def _not_learned(systems, table):
+    """
+    Networks behind the rows of `systems` that did not learn, as text.
+    A system that is no row of `table` is a mean over its rows: all rows count.
+    """
+    if table is None: return ''
+    rows = table.evidence.values()
+    def behind(system): return [evidence for evidence in rows if evidence.results is system] or rows
+    names = [name for system in systems for evidence in behind(system) for name in evidence.not_learned]
+    return '; '.join(dict.fromkeys(names))
+
 def _p_text(p):
     "A p value as text"
     return ONE_TRAINING if pd.isna(p) else f'{p:.4f}'
@@ -313,30 +336,36 @@ def contrast_table(
     tests:dict[str, tuple], # Name -> two systems: results, seed -> scores, or runs x clips as in `correct_per_run`
     corpus:Corpus,
     deterministic:tuple=(), # Those of the systems whose training has no randomness
+    table:Table|None=None,  # The table with the systems in its rows; None: `did_not_learn` stays empty
 )->pd.DataFrame:   # points (first minus second), low, high: their 95 % interval; p, p_holm: text; over; runs;
-                   # shown_from_points: smallest difference that is found with 80 % power
+                   # shown_from_points: smallest difference that is found with 80 % power;
+                   # did_not_learn: networks behind the systems that did not learn
     "Test the planned contrasts of a table"
     pairs = [_compare(a, b, corpus, deterministic) for a, b in tests.values()]
     differences = [paired_difference(pair.a, pair.b, pair.groups, pair.random) for pair in pairs]
     p_values = np.array([d.p for d in differences])
     n_tests = max(1, np.isfinite(p_values).sum())
-    def row(pair, d, p_holm):
+    def row(systems, pair, d, p_holm):
         points = dict(points=100*d.difference, low=100*d.low, high=100*d.high)
         shown_from = 100*detectable_difference(d, n_tests)
-        return points | dict(p=_p_text(d.p), p_holm=_p_text(p_holm)) | pair.texts | dict(shown_from_points=shown_from)
-    columns = 'points low high p p_holm over runs shown_from_points'.split()
-    return pd.DataFrame(map(row, pairs, differences, holm(p_values)), list(tests), columns)
+        notes = dict(shown_from_points=shown_from, did_not_learn=_not_learned(systems, table))
+        return points | dict(p=_p_text(d.p), p_holm=_p_text(p_holm)) | pair.texts | notes
+    columns = 'points low high p p_holm over runs shown_from_points did_not_learn'.split()
+    return pd.DataFrame(map(row, tests.values(), pairs, differences, holm(p_values)), list(tests), columns)
 
 def non_inferiority_table(
     tests:dict[str, tuple], # As in `contrast_table`: is the first system less than 3 points worse than the second?
     corpus:Corpus,
     deterministic:tuple=(), # As in `contrast_table`
-)->pd.DataFrame:   # points (first minus second), low: their one-sided lower 95 % bound; verdict; over; runs
+    table:Table|None=None,  # As in `contrast_table`
+)->pd.DataFrame:   # points (first minus second), low: their one-sided lower 95 % bound; verdict; over; runs;
+                   # did_not_learn: as in `contrast_table`
     "Test whether systems are not worse than others"
     def row(a, b):
         pair = _compare(a, b, corpus, deterministic)
         result = non_inferior(pair.a, pair.b, pair.groups, pair.random)
-        return dict(points=100*result.difference, low=100*result.low, verdict=result.verdict) | pair.texts
+        points = dict(points=100*result.difference, low=100*result.low)
+        return points | dict(verdict=result.verdict) | pair.texts | dict(did_not_learn=_not_learned((a, b), table))
     return pd.DataFrame.from_dict({name: row(*systems) for name, systems in tests.items()}, 'index')
 
 # %% ../../nbs/8_reporting/04_tables.ipynb #9f741a3b
@@ -405,15 +434,19 @@ def stale_runs(
     return stale.groupby('why').agg(records=('run', 'size'), newest=('when', 'max'))
 
 # %% ../../nbs/8_reporting/04_tables.ipynb #3aff844b
+_LATEX_COLUMNS = {'row': 'l', 'verdict': 'l', 'stands on': 'p{6cm}'}   # others are right-aligned
+
 def table_latex(
     table:Table,
 )->str:
     "The table as a LaTeX `tabular`, formatted as displayed, after a comment with the kind of its intervals"
-    text = format_rows(table.numbers).replace({'%': r'\%', '_': r'\_', '&': r'\&'}, regex=True)
+    text = format_rows(table.numbers)
+    column_format = 'l' + ''.join(_LATEX_COLUMNS.get(column, 'r') for column in text.columns)
+    text = text.replace({'%': r'\%', '_': r'\_', '&': r'\&'}, regex=True)
     escape = lambda labels: [re.sub('([%_&#])', r'\\\1', str(label)) for label in labels]
     text.index = escape(text.index)
     text.columns = escape(text.columns)
-    tabular = text.to_latex(column_format='l' + 'r'*(text.shape[1] - 2) + 'll')
+    tabular = text.to_latex(column_format=column_format)
     return f'% {interval_caption(table.numbers)}\n{tabular}'
 
 # %% ../../nbs/8_reporting/04_tables.ipynb #b6f3df97
