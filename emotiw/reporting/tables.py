@@ -4,9 +4,9 @@
 
 # %% auto #0
 __all__ = ['START_WORDS', 'PUBLISHED_UNKNOWN', 'OFFICIAL', 'ONE_TRAINING', 'what_differs', 'table_row', 'unreproduced_row',
-           'format_rows', 'interval_caption', 'Table', 'learning_mark', 'denominators', 'optimism', 'mean_correct',
-           'contrast_table', 'non_inferiority_table', 'recall_intervals', 'protocol_text', 'provenance_text',
-           'settings_table', 'stale_runs', 'table_latex', 'save']
+           'format_rows', 'interval_caption', 'Table', 'denominators', 'optimism', 'mean_correct', 'contrast_table',
+           'non_inferiority_table', 'recall_intervals', 'protocol_text', 'provenance_text', 'settings_table',
+           'stale_runs', 'table_latex', 'save']
 
 # %% ../../nbs/8_reporting/04_tables.ipynb #feba7269
 import re
@@ -226,15 +226,6 @@ class Table:
         text.insert(2, '0 to 100 %', [interval_svg(*row) for row in columns.itertuples(index=False)])
         caption = interval_caption(self.numbers)
         return str(table_html(text, caption, self.links, html_columns=['0 to 100 %']))
-
-# %% ../../nbs/8_reporting/04_tables.ipynb #c0a40001
-def learning_mark(
-    stands_on:str,   # As in `table_row`; '' or missing: nothing is known
-)->str:              # 'did not learn', 'did not learn in some trainings' or ''
-    "What the text about a row's networks says of their learning: the worst of it"
-    marks = re.findall(r'did not learn( in \d+ of \d+ trainings)?(?:;|$)', str(stands_on))
-    if '' in marks: return 'did not learn'
-    return 'did not learn in some trainings' if marks else ''
 
 # %% ../../nbs/8_reporting/04_tables.ipynb #165fd008
 OFFICIAL = dict(train=773, val=383, test=653)   # Clips on the challenge's lists: of 2016 to 2019; test: of 2017 to 2019
