@@ -69,12 +69,14 @@ class Network(NamedTuple):
         "Its name and the mark"
         return f'{self.name}, {self.mark}' if self.mark else self.name
 
+_TRAINED = dict(train_blstm='BLSTM', train_cnn_blstm='CNN and BLSTM', train_c3d='C3D')   # function -> its network
+
 def _network_key(result):
     "Name of the network of a run, whether that is a description, and the settings of one without a description"
     metadata = result.record['metadata']
     if 'network' in metadata: return metadata['network'], True, ''
-    name = _function_name(result).removeprefix('train_').replace('_', ' ')
-    return name, False, json.dumps(result.record['config'], default=str)
+    name = _function_name(result)
+    return _TRAINED.get(name, name), False, json.dumps(result.record['config'], default=str)
 
 # %% ../../nbs/8_reporting/03_drilldown.ipynb #c0a30002
 def list_networks(
