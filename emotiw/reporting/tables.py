@@ -4,9 +4,9 @@
 
 # %% auto #0
 __all__ = ['START_WORDS', 'PUBLISHED_UNKNOWN', 'OFFICIAL', 'ONE_TRAINING', 'what_differs', 'table_row', 'unreproduced_row',
-           'format_rows', 'interval_caption', 'Table', 'denominators', 'optimism', 'mean_correct', 'contrast_table',
-           'non_inferiority_table', 'recall_intervals', 'protocol_text', 'provenance_text', 'settings_table',
-           'stale_runs', 'table_latex', 'save']
+           'format_rows', 'networks_caption', 'interval_caption', 'Table', 'denominators', 'optimism', 'mean_correct',
+           'contrast_table', 'non_inferiority_table', 'recall_intervals', 'protocol_text', 'provenance_text',
+           'settings_table', 'stale_runs', 'table_latex', 'save']
 
 # %% ../../nbs/8_reporting/04_tables.ipynb #feba7269
 import re
@@ -15,6 +15,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 from IPython.display import Markdown
+from markupsafe import Markup
 from ..core import EMOTIONS, EMOTIONS8, UserError, atomic, markdown_table
 from ..data.corpus import Corpus
 from ..data.image_datasets import ImageSet
@@ -158,6 +159,27 @@ def _format_published(table):
     return [PUBLISHED_UNKNOWN if is_unknown else text for text, is_unknown in zip(texts, unknown)]
 
 # %% ../../nbs/8_reporting/04_tables.ipynb #389a664d
+_LONGEST_NAME = 15   # characters of a network's name in a row; longer ones get a number
+
+def _stands_on(table):
+    "The column `stands_on` without missing values; older csv lack it"
+    return list(table.stands_on.fillna('')) if 'stands_on' in table else ['']*len(table)
+
+def _split_networks(text):
+    "Names and marks of the networks in a row's text; a mark begins with a comma"
+    return re.findall(r'(.+?)((?:, did not learn(?: in \d+ of \d+ trainings)?)?)(?:; |$)', text)
+
+def _network_numbers(table):
+    "Name of a network, if it is long -> N1, N2, ... in order of appearance"
+    names = dict.fromkeys(name for text in _stands_on(table) for name, _ in _split_networks(text))
+    return {name: f'N{k}' for k, name in enumerate((n for n in names if len(n) > _LONGEST_NAME), 1)}
+
+def _short_networks(table):
+    "The column `stands_on` with numbers instead of long names"
+    numbers = _network_numbers(table)
+    return ['; '.join(numbers.get(name, name) + mark for name, mark in _split_networks(text))
+            for text in _stands_on(table)]
+
 def format_rows(
     table:pd.DataFrame,   # Rows made by `table_row`
 )->pd.DataFrame:          # Text
@@ -176,8 +198,14 @@ def format_rows(
     out['UAR, %'] = _format_numbers(table.uar)
     out['row'] = table.row
     out['verdict'] = table.verdict
-    if 'stands_on' in table and table.stands_on.fillna('').any(): out['stands on'] = table.stands_on.fillna('')
+    if any(_stands_on(table)): out['stands on'] = _short_networks(table)
     return out
+
+def networks_caption(
+    table:pd.DataFrame,   # Rows made by `table_row`
+)->str:                   # Such as 'N1: IR50, quarter width, 48 px; N2: ...'; '' without long descriptions
+    "Descriptions of the networks that `format_rows` numbers"
+    return '; '.join(f'{number}: {name}' for name, number in _network_numbers(table).items())
 
 def interval_caption(
     table:pd.DataFrame,   # Rows made by `table_row`
@@ -218,14 +246,18 @@ class Table:
         fractions = rows[['published', 'ours', 'low', 'high']]/100
         return interval_plot(fractions.assign(published_n=rows.published_n))
 
-    def __repr__(self): return format_rows(self.numbers).to_string()
+    def __repr__(self):
+        rows = format_rows(self.numbers).to_string()
+        return '\n'.join(filter(None, (rows, networks_caption(self.numbers))))
 
     def _repr_html_(self):
         columns = self.numbers[['published', 'published_n', 'ours', 'low', 'high']]
         text = format_rows(self.numbers)
         text.insert(2, '0 to 100 %', [interval_svg(*row) for row in columns.itertuples(index=False)])
         caption = interval_caption(self.numbers)
-        return str(table_html(text, caption, self.links, html_columns=['0 to 100 %']))
+        html = table_html(text, caption, self.links, html_columns=['0 to 100 %'])
+        networks = networks_caption(self.numbers)
+        return str(html + Markup('<p class="soft">{}</p>').format(networks) if networks else html)
 
 # %% ../../nbs/8_reporting/04_tables.ipynb #165fd008
 OFFICIAL = dict(train=773, val=383, test=653)   # Clips on the challenge's lists: of 2016 to 2019; test: of 2017 to 2019
@@ -425,20 +457,22 @@ def stale_runs(
     return stale.groupby('why').agg(records=('run', 'size'), newest=('when', 'max'))
 
 # %% ../../nbs/8_reporting/04_tables.ipynb #3aff844b
-_LATEX_COLUMNS = {'row': 'l', 'verdict': 'l', 'stands on': 'p{6cm}'}   # others are right-aligned
+_LATEX_COLUMNS = {'row': 'l', 'verdict': 'l', 'stands on': 'p{4cm}'}   # others are right-aligned
 
 def table_latex(
     table:Table,
 )->str:
-    "The table as a LaTeX `tabular`, formatted as displayed, after a comment with the kind of its intervals"
+    "The table as a LaTeX `tabular`, as displayed, after a comment with the kind of its intervals"
     text = format_rows(table.numbers)
     column_format = 'l' + ''.join(_LATEX_COLUMNS.get(column, 'r') for column in text.columns)
     text = text.replace({'%': r'\%', '_': r'\_', '&': r'\&'}, regex=True)
-    escape = lambda labels: [re.sub('([%_&#])', r'\\\1', str(label)) for label in labels]
-    text.index = escape(text.index)
-    text.columns = escape(text.columns)
+    escape = lambda label: re.sub('([%_&#])', r'\\\1', str(label))
+    text.index = map(escape, text.index)
+    text.columns = map(escape, text.columns)
     tabular = text.to_latex(column_format=column_format)
-    return f'% {interval_caption(table.numbers)}\n{tabular}'
+    networks = escape(networks_caption(table.numbers))
+    note = f'{{\\footnotesize {networks}\\par}}\n' if networks else ''
+    return f'% {interval_caption(table.numbers)}\n{tabular}{note}'
 
 # %% ../../nbs/8_reporting/04_tables.ipynb #b6f3df97
 def _evidence_pages(report_dir, table, media, faces):
@@ -446,6 +480,7 @@ def _evidence_pages(report_dir, table, media, faces):
     text = format_rows(table.numbers)
     for row_name, evidence in table.evidence.items():
         cells = text.loc[row_name].to_dict() | dict(interval=table.numbers.interval[row_name])
+        if 'stands on' in cells: cells['stands on'] = evidence.stands_on
         evidence_page(report_dir, table.name, row_name, cells, evidence, media or evidence.data.synthetic, faces)
 
 def save(
