@@ -189,6 +189,7 @@ def format_rows(
     out['ours, %'] = _format_numbers(table.ours)
     out['k/N'] = table.k_of_n.fillna('')
     out['95 % interval'] = _format_ranges(table.low, table.high)
+    if any(_stands_on(table)): out['stands on'] = _short_networks(table)
     if 'without_leaks' in table:
         percents = zip(table.without_leaks, table.clean_n)
         out['without leaks, %'] = ['' if pd.isna(percent) else f'{percent:.1f} of {n:.0f}' for percent, n in percents]
@@ -198,7 +199,6 @@ def format_rows(
     out['UAR, %'] = _format_numbers(table.uar)
     out['row'] = table.row
     out['verdict'] = table.verdict
-    if any(_stands_on(table)): out['stands on'] = _short_networks(table)
     return out
 
 def networks_caption(
