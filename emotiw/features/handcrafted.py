@@ -66,7 +66,7 @@ def hog_features(
 
 # %% ../../nbs/3_features/08_handcrafted.ipynb #420fa6ea
 LBP_BINS = 59   # Of a histogram: 58 uniform patterns of eight neighbours, and one for all others
-_PLANES = ((0, 1, 2), (1, 0, 2), (2, 0, 1))   # Axes of the volume t, y, x: along the slices, rows and columns of a slice
+_PLANES = ((0, 1, 2), (1, 0, 2), (2, 0, 1))   # Axes of the volume: order of slices, their rows, their columns
 
 def _pattern_labels(volume, axes):
     "Bins 0 to 58 of the patterns in one plane, at the inner points of `volume`: `(n - 2, size - 2, size - 2)`"
