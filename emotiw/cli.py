@@ -146,9 +146,12 @@ def tables(
     corpus:str=typer.Option('synthetic', help="'synthetic', a corpus' folder, or a manifest csv."),
     scale:str=typer.Option('quick', help='quick (two cores), paper (a GPU) or tiny.'),
     seeds:int=typer.Option(None, help="Number of seeds; default: the scale's."),
-    folds:str=typer.Option('split', help="split: the corpus' official split; group: leave one group out at a time."),
+    folds:str=typer.Option('split', help="split: the corpus' official split; group: leave one group out at a time; "
+                     'group:K: K folds of whole groups.'),
     images:str=typer.Option(
         'synthetic', help="Image sets that tune the face networks: 'synthetic', or paths separated by commas."),
+    voices:str=typer.Option(
+        'synthetic', help="Corpus of speech that the sound networks learn on first: 'synthetic', or a path."),
     only:list[str]=typer.Option(None, help='Only this table (repeatable).'),
     cluster:str=typer.Option(None, help='Address of a dask scheduler; default: a cluster on this machine.'),
     workers:int=typer.Option(None, help='Worker processes on this machine; default: two per GPU, or one per core. '
@@ -164,7 +167,7 @@ def tables(
     from emotiw.experiments.cluster import connect, local_cluster
     from emotiw.reporting import build
     from emotiw.reporting.compare import compare_with_commit
-    parameters = dict(corpus=corpus, scale=scale, seeds=seeds, folds=folds, images=images)
+    parameters = dict(corpus=corpus, scale=scale, seeds=seeds, folds=folds, images=images, voices=voices)
     parameters |= dict(media=media, allow_leaks=allow_leaks)
     with console.status('reading the corpus'): plan = build.make_plan(only, reports, parameters)
     if dry_run: return _print_cost(plan, workers)
@@ -207,6 +210,8 @@ def submit(
     scale:str=typer.Option('quick', help='quick (two cores), paper (a GPU) or tiny.'),
     images:str=typer.Option(
         'synthetic', help="Image sets that tune the face networks: 'synthetic', or paths separated by commas."),
+    voices:str=typer.Option(
+        'synthetic', help="Corpus of speech that the sound networks learn on first: 'synthetic', or a path."),
     weights:str=typer.Option(
         'train', help="Class weights: train (its counts), published (counted on AFEW's test part: a leak) or none."),
     cluster:str=typer.Option(None, help='Address of a dask scheduler; default: a cluster on this machine.'),
@@ -220,9 +225,9 @@ def submit(
     get_submission(submission)
     if out.exists(): raise UserError(f'{out}: is there already; name another folder, or remove it')
     with console.status('reading the corpus'):
-        test_clips = submission_fold(open_experiment(SCALES, corpus, scale, None, 'split').corpus).test
+        test_clips = submission_fold(open_experiment(SCALES, corpus, scale, None, 'split', None, voices).corpus).test
     with (connect(cluster) or local_cluster()) as client, _progress_of(client):
-        experiment = open_experiment(SCALES, corpus, scale, None, 'split', client)
+        experiment = open_experiment(SCALES, corpus, scale, None, 'split', client, voices)
         predictions = predict_submission(submission, experiment, images, scale, weights)
     print(write_submission(predictions, test_clips, out))
 

@@ -14,10 +14,20 @@ import pandas as pd
 from fastcore.basics import patch
 from ..core import UserError, ledger, markdown_table, summarise_list
 from ..data.corpus import Corpus, count_emotions
+from ..data.splits import make_folds
 from ..features.cache import cached, extract
 from ..features.extractors import ClipPrint
 from ..features.fingerprints import PICTURE, SOUND, find_copies
 from ..hashing import file_digest
+
+# %% ../../nbs/4_experiments/05_leakage.ipynb #282a2cc4
+def _sides(corpus, folds):
+    "Clip id -> its side, '' where it has none: its split, its group, or with 'group:K' the fold that leaves it out"
+    clips = corpus.clips.set_index('clip')
+    if folds in ('split', 'group'): return clips[folds].fillna('')
+    fold_of_group = {group: fold.name for fold in make_folds(corpus, folds)
+                     for group in clips.group[fold.test].unique()}
+    return clips.group.replace(fold_of_group).fillna('')   # a group without labelled clips is a side of its own
 
 # %% ../../nbs/4_experiments/05_leakage.ipynb #46a751ed
 LEAK_COLUMNS = ['kind', 'a', 'b', 'distance', 'description']
@@ -55,7 +65,7 @@ def _group_leaks(clips):
 # %% ../../nbs/4_experiments/05_leakage.ipynb #f88130bc
 def _leaks(corpus, prints, folds):
     "All leaks, one row each"
-    sides = dict(zip(corpus.clips['clip'], corpus.clips[folds].fillna('')))
+    sides = _sides(corpus, folds).to_dict()
     equal_files = {(a, b) for a, b in _equal_files(corpus) if sides[a] != sides[b]}
     rows = [('bytes', a, b, 0., 'same bytes') for a, b in sorted(equal_files)]
     rows += _near_leaks(prints, sides, equal_files)
@@ -74,7 +84,7 @@ def _notices(corpus, prints, folds):
     if shared_ids:
         ids = _plural(len(shared_ids), 'id')
         yield f'in two parts, perhaps for different clips: {ids} ({summarise_list(shared_ids)})'
-    sides = corpus.clips.set_index('clip')[folds].fillna('')
+    sides = _sides(corpus, folds)
     equal_files = [f'{a} and {b}' for a, b in _equal_files(corpus) if sides[a] == sides[b]]
     if equal_files:
         yield f'same bytes on one side: {_plural(len(equal_files), "pair")} ({summarise_list(equal_files)})'
@@ -89,7 +99,7 @@ def _notices(corpus, prints, folds):
 class CorpusReport:
     "Findings of `check`"
     corpus: Corpus
-    folds: str                # Sides of the comparison: 'split' or 'group'
+    folds: str                # Sides of the comparison, as in `make_folds`: 'split', 'group' or 'group:K'
     lost_data: pd.DataFrame   # A ledger: clip, part, reason, count, of
     notices: tuple            # Lines of text
     leaks: pd.DataFrame       # kind ('bytes', 'picture', 'sound', 'group'), a, b, distance (bits of 64), description
@@ -102,7 +112,7 @@ class CorpusReport:
 # %% ../../nbs/4_experiments/05_leakage.ipynb #34f328a8
 def _verdict(report):
     "The first line of a report"
-    sides = dict(split='parts', group='groups')[report.folds]
+    sides = dict(split='parts', group='groups').get(report.folds, 'folds of groups')
     n_leaks = 'no leak' if report.ok else _plural(len(report.leaks), 'leak')
     return f'{report.corpus!r}: {n_leaks} between {sides}'
 
@@ -130,12 +140,13 @@ def _repr_markdown_(self:CorpusReport):
 # %% ../../nbs/4_experiments/05_leakage.ipynb #080cf2c4
 def check(
     corpus:Corpus,
-    folds:str=None,   # 'split': compare the splits; 'group': compare the groups; None: splits if there are two or more
+    folds:str=None,   # As in `make_folds`: compare the splits, the groups, or the folds of 'group:K';
+                      # None: the splits if there are two or more, else the groups
     client=None,      # A dask client; None: compute in this process
 )->CorpusReport:
     "Read every clip of `corpus` and report counts, lost data, notices and leaks"
     folds = folds or ('split' if corpus.clips.split.nunique() > 1 else 'group')
-    if folds not in ('split', 'group'): raise UserError(f'folds {folds!r}: it is one of split, group')
+    if folds not in ('split', 'group'): make_folds(corpus, folds)   # raises the error of unknown folds
     paths = dict(zip(corpus.clips['clip'], corpus.clips.path))
     extract(ClipPrint(), paths, client)
     features = {c: cached(ClipPrint(), p) for c, p in paths.items()}
@@ -165,7 +176,7 @@ def _leaked_test_clips(report, test_split):
     "Ids of test clips that are trained on themselves, or a copy of them or others of their group are"
     clips, leaks = report.corpus.clips, report.leaks
     copies = leaks[leaks.kind != 'group']
-    if report.folds == 'group': return sorted({*copies.a, *copies.b})
+    if report.folds != 'split': return sorted({*copies.a, *copies.b})
     split = clips.set_index('clip').split
     pairs = [*zip(copies.a, copies.b), *zip(copies.b, copies.a)]
     copied = {b for a, b in pairs if split[a] == 'train' and split[b] == test_split}
@@ -177,7 +188,7 @@ def _leaked_test_clips(report, test_split):
 def find_leaks(
     corpus:Corpus,
     folds:str='split',       # As in `make_folds`
-    allow:bool=False,        # With 'group': return leaks between groups instead of raising an error
+    allow:bool=False,        # With 'group' and 'group:K': return leaks between groups instead of raising an error
     client=None,             # A dask client; None: compute in this process
     test_split:str='val',    # With 'split': the split that is reported
 )->LeakedClips:              # A tuple of clip ids

@@ -24,6 +24,7 @@ from ..core import UserError, atomic, cache_path, versions
 from ..data.corpus import Corpus
 from ..data.load import open_corpus, open_image_sets
 from ..data.splits import make_folds
+from ..experiments.experiment import open_voices
 from ..experiments.runs import LIBRARIES
 from ..hashing import digest, file_digest
 from ..instruction_set import instruction_set
@@ -243,13 +244,14 @@ class Plan:
     image_sets: dict  # Image sets by kind
     parameters: dict  # Parameters of the table notebooks, as given by the user
     report_dir: Path  # reports/<corpus>
+    voices: Corpus|None = None   # Corpus that the sound networks learn on first; None: synthetic utterances
 
     def _format_paths(self, format_path):
         "The parameters that are paths, each formatted by `format_path`"
-        given = dict(corpus=[self.parameters['corpus']], images=self.parameters['images'].split(','))
+        given = {name: self.parameters.get(name, 'synthetic') for name in ('corpus', 'images', 'voices')}
         resolve = lambda path: Path(path.strip()).expanduser().resolve()
-        return {name: ','.join(format_path(resolve(path)) for path in paths)
-                for name, paths in given.items() if paths != ['synthetic']}
+        return {name: ','.join(format_path(resolve(path)) for path in paths.split(','))
+                for name, paths in given.items() if paths != 'synthetic'}
 
     @property
     def local_paths(self):
@@ -267,7 +269,8 @@ class Plan:
 
     def key(self, notebook):
         "Key of the executed table notebook"
-        data = self.corpus.fingerprint, *(images.fingerprint for images in self.image_sets.values())
+        corpora = [self.corpus, self.voices] if self.voices else [self.corpus]
+        data = tuple(d.fingerprint for d in (*corpora, *self.image_sets.values()))
         return table_key(notebook, self.shown_parameters, data)
 
     @property
@@ -285,9 +288,10 @@ def make_plan(
     notebooks = [table_notebook(name) for name in only] if only else list(table_notebooks().values())
     parameters = {name: value for name, value in parameters.items() if value is not None}
     corpus = open_corpus(parameters['corpus'], parameters['scale'])   # generates the synthetic corpus once for all
-    make_folds(corpus, parameters['folds'])
+    folds = make_folds(corpus, parameters['folds'])
     image_sets = open_image_sets(parameters['images'], parameters['scale'])
-    return Plan(notebooks, corpus, image_sets, parameters, Path(reports)/corpus.name)
+    voices = open_voices(parameters.get('voices', 'synthetic'), corpus, folds)
+    return Plan(notebooks, corpus, image_sets, parameters, Path(reports)/corpus.name, voices)
 
 # %% ../../nbs/8_reporting/06_build.ipynb #27db4e90
 def _stop_kernels():

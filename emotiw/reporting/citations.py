@@ -32,7 +32,7 @@ class Cited(NamedTuple):
 def _used_data(notebooks):
     "Corpora and image sets that executed notebooks have read, as given in their parameters"
     parameters = [notebook_parameters(nbformat.read(path, 4)) for path in notebooks]
-    values = [given.get(name, 'synthetic') for given in parameters for name in ('corpus', 'images')]
+    values = [given.get(name, 'synthetic') for given in parameters for name in ('corpus', 'images', 'voices')]
     return {name.strip() for value in values for name in value.split(',')} - {'synthetic'}
 
 def _citation_name(data):

@@ -153,11 +153,11 @@ def claim_outcomes(
 # %% ../../nbs/8_reporting/05_claims.ipynb #dfcacd49
 def report_parameters(
     report_dir:Path,   # Folder of a report
-)->dict[str, str]:     # 'corpus', 'scale', 'folds', 'images' -> value; '' where unknown
+)->dict[str, str]:     # 'corpus', 'scale', 'folds', 'images', 'voices' -> value; '' where unknown
     "Parameters of the tables of a report; different values are joined by commas"
     tables = [notebook_parameters(nbformat.read(path, 4)) for path in sorted(Path(report_dir).glob('*_*.ipynb'))]
     values = lambda name: dict.fromkeys(table[name] for table in tables if name in table)
-    return {name: ', '.join(values(name)) for name in ('corpus', 'scale', 'folds', 'images')}
+    return {name: ', '.join(values(name)) for name in ('corpus', 'scale', 'folds', 'images', 'voices')}
 
 # %% ../../nbs/8_reporting/05_claims.ipynb #2dfb834c
 def claims_table(
@@ -222,6 +222,11 @@ def _write_csv(report_dir, outcomes, scale):
 
 _FOLDS = dict(split="the corpus' official split", group='one group left out at a time')
 
+def _folds_text(folds):
+    "The parameter `folds` of a report in words"
+    kind, _, n_folds = folds.partition(':')
+    return f'{n_folds} folds of whole groups' if kind == 'group' and n_folds.isdigit() else _FOLDS.get(folds, folds)
+
 def claims_page(
     report_dir:Path,       # Folder of a report
     description:str,       # Description of the corpus, one sentence
@@ -232,8 +237,8 @@ def claims_page(
     outcomes = claim_outcomes(report_dir)
     parameters = report_parameters(report_dir)
     _write_csv(report_dir, outcomes, parameters['scale'])
-    values = dict(description=description, synthetic=synthetic, scale=parameters['scale'], images=parameters['images'],
-                  folds=_FOLDS.get(parameters['folds'], parameters['folds']),
+    shown = {name: parameters[name] for name in ('scale', 'images', 'voices')}
+    values = dict(description=description, synthetic=synthetic, **shown, folds=_folds_text(parameters['folds']),
                   counts=table_html(outcome_counts(outcomes), 'Number of claims', sortable=False),
                   papers=_outcomes_by_paper(outcomes.values(), _table_links(report_dir)))
     title = f'Claims of the papers: {report_dir.name}'

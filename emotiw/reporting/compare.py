@@ -32,9 +32,10 @@ class TableSettings(NamedTuple):
     corpus: str       # Name of the corpus
     clips: int|None   # Number of its clips; None: not stated
     scale: str        # 'tiny', 'quick' or 'paper'
-    folds: str        # 'split' or 'group'
+    folds: str        # 'split', 'group' or 'group:K'
     images: str       # Names of the image sets, separated by commas
     seeds: int|None   # Number of seeds; None: not stated
+    voices: str = 'synthetic'   # Name of the corpus that the sound networks learned on first
 
 # %% ../../nbs/8_reporting/08_compare.ipynb #d05ba7bb
 def _protocol_numbers(nb):
@@ -61,10 +62,11 @@ def _read_settings(path):
         n_clips, n_seeds = _protocol_numbers(nb)
         images = ','.join(map(_data_name, parameters['images'].split(',')))
         corpus = _data_name(parameters['corpus'])
+        voices = _data_name(parameters.get('voices', 'synthetic'))   # older reports have no such parameter
     except (OSError, ValueError, SyntaxError, KeyError, TypeError, AttributeError):
         raise UserError(f'{path}: no executed notebook; write it again with `emotiw tables`') from None
     n_seeds = parameters.get('seeds') or n_seeds
-    return TableSettings(corpus, n_clips, parameters['scale'], parameters['folds'], images, n_seeds)
+    return TableSettings(corpus, n_clips, parameters['scale'], parameters['folds'], images, n_seeds, voices)
 
 # %% ../../nbs/8_reporting/08_compare.ipynb #b06cb5db
 @dataclass(frozen=True)
@@ -259,7 +261,8 @@ def compare_contrasts(
     return pd.DataFrame(outcomes, columns=_CONTRAST_COLUMNS)
 
 # %% ../../nbs/8_reporting/08_compare.ipynb #de989139
-_SETTINGS = dict(corpus='corpora', clips='numbers of clips', scale='scales', folds='folds', images='image sets')
+_SETTINGS = dict(corpus='corpora', clips='numbers of clips', scale='scales', folds='folds', images='image sets',
+                 voices='voices')
 
 def _difference_of_settings(a, b, tables):
     "The settings in which the first table of `tables` that was made otherwise differs, as text; '' if there is none"
@@ -416,7 +419,7 @@ def _compare(a, b):
 def _check_comparable(a, b):
     "Refuse two reports that have no table in common or were made with different settings"
     if reason := _why_not_comparable(a, b):
-        remedy = 'give two reports of the same corpus, scale, folds and image sets'
+        remedy = 'give two reports of the same corpus, scale, folds, image sets and voices'
         raise UserError(f'{a.name} and {b.name} cannot be compared: {reason}; {remedy}')
 
 # %% ../../nbs/8_reporting/08_compare.ipynb #d95b29c1

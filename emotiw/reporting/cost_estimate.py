@@ -107,12 +107,14 @@ def _count_examples(run):
     if isinstance(run.data, ImageSet):
         n_train = int((run.data.images.split == 'train').sum())
         return min(n_train, run.config.limit or 10**9)
+    if isinstance(run.data, Corpus): return int(run.data.clips.emotion.notna().sum())
     return getattr(run.data, 'voices', run.data).count
 
 def _sample_data(data, n):
-    "About `n` images per split, or `n` synthetic voices"
+    "About `n` images per split, `n` clips of speech, or `n` synthetic voices"
+    if isinstance(data, (Corpus, ImageSet)): per_emotion = -(-n//len(data.emotions))
+    if isinstance(data, Corpus): return replace(data, clips=data.clips.groupby('emotion').head(max(2, per_emotion)))
     if isinstance(data, ImageSet):
-        per_emotion = -(-n//len(data.emotions))
         return replace(data, images=data.images.groupby(['split', 'emotion'], group_keys=False).head(per_emotion))
     if isinstance(data, VoiceImages): return replace(data, voices=_sample_data(data.voices, n))
     return replace(data, count=max(56, n))     # one in seven of each of the seven emotions is in the validation slice

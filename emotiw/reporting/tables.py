@@ -18,6 +18,7 @@ from IPython.display import Markdown
 from ..core import EMOTIONS, EMOTIONS8, UserError, atomic, markdown_table
 from ..data.corpus import Corpus
 from ..data.image_datasets import ImageSet
+from ..data.splits import leaves_one_group_out
 from ..experiments.runs import Result, Run, pool_folds, stale_records
 from ..features.extractors import FaceCrops
 from emotiw.metrics import (
@@ -59,13 +60,13 @@ def _is_papers_data(data):
     return not data.synthetic and (isinstance(data, ImageSet) or data.layout == 'afew')
 
 def _predicted_split(data, folds):
-    "Name of the split that is predicted; 'group' where one group is left out at a time"
+    "Name of the split that is predicted; `folds` where whole groups are left out"
     if folds != 'split' or not isinstance(data, ImageSet): return 'val' if folds == 'split' else folds
     return 'val' if (data.images.split == 'val').any() else 'test'
 
 def what_differs(
     data:Corpus|ImageSet, # Data that was predicted
-    folds:str,            # 'split' or 'group', as in `make_folds`
+    folds:str,            # 'split', 'group' or 'group:K', as in `make_folds`
     scale:str,            # 'tiny', 'quick' or 'paper'
     split:str='val',      # Split that the published number was measured on
     starts:tuple=(),      # Pairs: start of a network of ours, as in its metadata; the paper's kind of start weights
@@ -163,7 +164,7 @@ def format_rows(
     out = pd.DataFrame(index=table.index)
     out['published, %'] = _format_published(table)
     out['ours, %'] = _format_numbers(table.ours)
-    out['k/N'] = table.k_of_n.fillna('')
+    out['k/N'] = table.k_of_n.astype(object).fillna('')
     out['95 % interval'] = _format_ranges(table.low, table.high)
     if 'without_leaks' in table:
         percents = zip(table.without_leaks, table.clean_n)
@@ -180,7 +181,8 @@ def interval_caption(
     table:pd.DataFrame,   # Rows made by `table_row`
 )->str:                   # Such as '95 % interval: t over 8 groups'
     "Kinds of the intervals of a table"
-    return f"95 % interval: {'; '.join(table.interval.dropna().unique())}"
+    kinds = table.interval.dropna().unique()
+    return f"95 % interval: {'; '.join(kinds)}" if len(kinds) else 'no accuracy of ours'
 
 # %% ../../nbs/8_reporting/04_tables.ipynb #fbf75350
 class Table:
@@ -210,8 +212,9 @@ class Table:
         return {row_name: f'{self.name}/{slug(row_name)}.html' for row_name in self.evidence}
 
     def plot(self):
-        "Plot published and reproduced accuracies with their intervals"
+        "Plot published and reproduced accuracies with their intervals; nothing if no row has an accuracy of ours"
         rows = self.numbers.dropna(subset='ours')
+        if rows.empty: return None
         fractions = rows[['published', 'ours', 'low', 'high']]/100
         return interval_plot(fractions.assign(published_n=rows.published_n))
 
@@ -355,6 +358,14 @@ def recall_intervals(
     return pd.DataFrame({emotion: row(emotion) for emotion in emotions}).T.infer_objects()
 
 # %% ../../nbs/8_reporting/04_tables.ipynb #76181c0d
+def _protocol(corpus, folds):
+    "Which clips are predicted, in words"
+    if len(folds) == 1: return f'split {folds[0].name!r}'
+    if leaves_one_group_out(corpus, folds): return f'leave one group out, {len(folds)} folds, predictions pooled'
+    groups = corpus.clips.set_index('clip').group
+    n_groups = sum(groups[fold.test].nunique() for fold in folds)
+    return f'{len(folds)} folds of whole groups, {n_groups} groups, predictions pooled'
+
 def protocol_text(
     corpus:Corpus,
     folds:list,      # Its `Fold`s
@@ -365,10 +376,9 @@ def protocol_text(
     n_test = sum(len(fold.test) for fold in folds)
     absent = [e for e in EMOTIONS if e not in corpus.emotions]
     without = f" (no {', '.join(absent)})" if absent else ''
-    if len(folds) == 1: protocol = f'split {folds[0].name!r}'
-    else: protocol = f'leave one group out, {len(folds)} folds, predictions pooled'
     sentences = [f'**{corpus.name}**: {len(corpus.clips)} clips, {len(corpus.emotions)} emotions{without}.',
-                 f'{n_test} test clips ({protocol}), {len(seeds)} seed{"s"*(len(seeds) != 1)}, scale {scale}.']
+                 f'{n_test} test clips ({_protocol(corpus, folds)}), '
+                 f'{len(seeds)} seed{"s"*(len(seeds) != 1)}, scale {scale}.']
     note = f'\n\n**{SYNTHETIC_NOTE}**' if corpus.synthetic else ''
     return ' '.join(sentences) + note
 
@@ -378,6 +388,7 @@ def provenance_text(
 )->str:                    # Markdown
     "Commit, device, instruction set, precision and libraries of `results`"
     records = list({id(r.record): r.record for r in results}.values())
+    if not records: return 'Nothing was computed.'
     listed = lambda key: ', '.join(sorted({record[key] for record in records}))
     minutes = sum(record['seconds'] for record in records)/60
     libraries = ', '.join(f'{name} {version}' for name, version in records[0]['versions'].items())

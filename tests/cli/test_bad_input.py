@@ -77,6 +77,7 @@ def test_bad_corpus_is_refused_in_one_line(make_corpus, expected, tmp_path, home
     ('tables --workers 0', '--workers 0: must be'), ('tables --workers -1 --dry-run', '--workers -1: must be'),
     ('compare nowhere', 'nowhere: no such folder'),
     ('tables --scale tiny --folds day', "'day'"), ('tables --scale tiny --images nowhere', 'nowhere'),
+    ('tables --scale tiny --voices nowhere', 'voices nowhere'), ('tables --scale tiny --folds group:1', 'group:K'),
     ('submit --corpus nowhere', 'nowhere'), ('submit --corpus synthetic --scale tiny', 'no test part'),
     ('submit --corpus synthetic --out .', 'is there already'),
     ('submit --corpus synthetic --submission 1', 'there is no FG-Net-1'),
