@@ -16,7 +16,7 @@ from ..core import UserError
 from ..data.corpus import Corpus
 from ..data.splits import Fold, class_index, fold_rows, fold_rows_with_selection
 from ..experiments.runs import Outcome
-from ..experiments.training import Batches, Schedule, cross_entropy, fit, probabilities
+from ..experiments.training import Batches, Schedule, check_predictions, cross_entropy, fit, probabilities
 from ..features.cache import Extractor
 from ..features.sequences import Standardise, centre_by_group, load_sequences, never_empty
 
@@ -156,7 +156,7 @@ def train_blstm(
     corpus:Corpus,
     fold:Fold,
     seed:int,
-)->Outcome:   # Probabilities of the test clips; out-of-fold: of the selection slice, if there is one
+)->Outcome:   # Probabilities of the test clips; out-of-fold: of the selection slice, on which `learned` is judged
     "Train a BLSTM on a fold"
     has_slices = config.n_val_groups != 0
     make_rows = fold_rows_with_selection if has_slices else fold_rows
@@ -169,4 +169,8 @@ def train_blstm(
     objective = frame_objective if config.frame_labels else cross_entropy
     history = fit(net, train, val, config.schedule, seed, objective=objective)
     def predict(clips): return pd.DataFrame(probabilities(net, batches(clips)), clips['clip'], rows.classes)
-    return Outcome(predict(rows.test), history, out_of_fold=predict(rows.selection) if has_slices else None)
+    if not has_slices: return Outcome(predict(rows.test), history)
+    out_of_fold = predict(rows.selection)
+    y = class_index(rows.selection, rows.classes)
+    metadata = check_predictions(f'BLSTM, fold {fold.name}, seed {seed}', out_of_fold, y)
+    return Outcome(predict(rows.test), history, out_of_fold=out_of_fold, metadata=metadata)

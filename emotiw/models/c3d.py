@@ -18,7 +18,7 @@ from ..core import Note
 from ..data.corpus import Corpus
 from ..data.splits import Fold, class_index, fold_rows_with_selection
 from ..experiments.runs import Outcome
-from ..experiments.training import PrefetchBatches, Schedule, fit, probabilities
+from ..experiments.training import PrefetchBatches, Schedule, check_predictions, fit, probabilities
 from ..features.cache import cached_rows
 from ..features.extractors import FaceCrops
 from .backbone import he_init
@@ -187,7 +187,7 @@ def train_c3d(
     corpus:Corpus,
     fold:Fold,
     seed:int,
-)->Outcome:   # Probabilities of the test clips; out-of-fold: of the selection slice
+)->Outcome:   # Probabilities of the test clips; out-of-fold: of the selection slice, on which `learned` is judged
     "Train C3D on the faces of a fold; metadata: `waited`, share of the time waiting for data, and `start`, the weights"
     rows = fold_rows_with_selection(corpus, fold, seed, config.n_val_groups)
     def batches(part, seed=None):
@@ -204,4 +204,7 @@ def train_c3d(
         p = pd.DataFrame(probabilities(net, windows), columns=rows.classes)
         return p.groupby(index).mean().set_axis(part['clip'])
     metadata = dict(waited=history.attrs['data_wait'], start=net.net.initialisation)
-    return Outcome(predict(rows.test), history, out_of_fold=predict(rows.selection), metadata=metadata)
+    out_of_fold = predict(rows.selection)
+    y = class_index(rows.selection, rows.classes)
+    metadata |= check_predictions(f'C3D, fold {fold.name}, seed {seed}', out_of_fold, y)
+    return Outcome(predict(rows.test), history, out_of_fold=out_of_fold, metadata=metadata)

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from ..data.corpus import Corpus
 from ..data.splits import Fold, class_index, fold_rows_with_selection
 from ..experiments.runs import Outcome
-from ..experiments.training import PrefetchBatches, Schedule, fit, probabilities
+from ..experiments.training import PrefetchBatches, Schedule, check_predictions, fit, probabilities
 from ..features.cache import Extractor, cached_rows
 from ..features.sequences import never_empty
 from .backbone import Backbone, split_at
@@ -111,7 +111,7 @@ def train_cnn_blstm(
     corpus:Corpus,
     fold:Fold,
     seed:int,
-)->Outcome:   # Probabilities of the test clips; out-of-fold: of the selection slice
+)->Outcome:   # Probabilities of the test clips; out-of-fold: of the selection slice, on which `learned` is judged
     "Train a CNN's last layers and a BLSTM on a fold; metadata: `waited`, share of the time spent waiting for data"
     rows = fold_rows_with_selection(corpus, fold, seed, config.n_val_groups)
     def batches(part, seed=None):
@@ -125,5 +125,8 @@ def train_cnn_blstm(
     val = batches(rows.val) if len(rows.val) else None
     history = fit(net, train, val, config.schedule, seed)
     def predict(part): return pd.DataFrame(probabilities(net, batches(part)), part['clip'], rows.classes)
-    metadata = dict(waited=history.attrs['data_wait'])
-    return Outcome(predict(rows.test), history, out_of_fold=predict(rows.selection), metadata=metadata)
+    out_of_fold = predict(rows.selection)
+    y = class_index(rows.selection, rows.classes)
+    learning = check_predictions(f'{config.network} and BLSTM, fold {fold.name}, seed {seed}', out_of_fold, y)
+    metadata = dict(waited=history.attrs['data_wait'], **learning)
+    return Outcome(predict(rows.test), history, out_of_fold=out_of_fold, metadata=metadata)

@@ -18,10 +18,10 @@ from torch.nn import functional as F
 from ..core import VOTES, UserError, cache_path
 from ..data.image_datasets import ImageSet
 from ..experiments.runs import Outcome, Result, Run
-from ..experiments.training import Batches, Schedule, fit, probabilities
+from ..experiments.training import Batches, Schedule, check_predictions, fit, probabilities
 from ..features.cache import Extractor
 from .deep_features import FrameFeatures
-from .networks import Classifier, backbone
+from .networks import Classifier, backbone, network_title
 from .weights import load_weights
 
 # %% ../../nbs/5_models/04_finetuning.ipynb #22911192
@@ -114,6 +114,12 @@ class ImageTuning:
     hidden: tuple = ()          # Widths of hidden layers between backbone and head
     hidden_weights: str|None = None   # Initial weights of the hidden layers, as `weights`
     augmentation: str = 'augment'     # A key of `AUGMENTATIONS`; images of synthetic sets are at most mirrored
+    width: float = 1.                 # Share of the published channels
+
+    @property
+    def title(self):
+        "Name, width and input size of the network"
+        return network_title(self.network, self.width, self.size)
 
 # %% ../../nbs/5_models/04_finetuning.ipynb #4d6de15a
 def _label_indices(images, rows):
@@ -166,7 +172,7 @@ def _train_and_test_splits(images):
 
 def _augmented_classifier(config, images):
     "The network to tune, with its initial weights"
-    net = backbone(config.network, weights=config.weights, size=config.size)
+    net = backbone(config.network, weights=config.weights, size=config.size, width=config.width)
     classifier = Classifier(net, len(images.emotions), config.dropout, config.hidden)
     if config.hidden_weights: load_weights(classifier.hidden, config.hidden_weights)
     only_mirror = config.augmentation == 'augment' and images.synthetic
@@ -189,9 +195,11 @@ def tune_on_images(
     checkpoint = cache_path('checkpoints', Run(tune_on_images, config, images, fold, seed).key)
     history = fit(net, batches(train, seed), batches(val), config.schedule, seed, checkpoint)
     p = probabilities(net, batches(test))
-    n_correct = int((p.argmax(1) == _label_indices(images, test).numpy()).sum())
-    metadata = dict(k=n_correct, n=len(test), train=len(train), val=len(val), set=images.name,
-                    part=test.split.iloc[0], start=classifier.initialisation)
+    y = _label_indices(images, test).numpy()
+    network = f'{config.title}, {images.name}'
+    metadata = dict(k=int((p.argmax(1) == y).sum()), n=len(test), train=len(train), val=len(val), set=images.name,
+                    part=test.split.iloc[0], start=classifier.initialisation, network=network)
+    metadata |= check_predictions(network, p, y)
     weights = classifier.to(memory_format=torch.contiguous_format).backbone.net.state_dict()
     return Outcome(pd.DataFrame(p, test.image, images.emotions), history, weights, metadata)
 
@@ -204,5 +212,6 @@ def frame_features(
 )->FrameFeatures:
     "Extractor of frame features by a tuned network"
     config = tuned.run.config
-    grey = 'fer' in tuned.run.data.name
-    return FrameFeatures(faces, config.network, config.size, grey, tuned.weights if weights else None, layer=layer)
+    as_fer2013 = 'fer' in tuned.run.data.name
+    file = tuned.weights if weights else None
+    return FrameFeatures(faces, config.network, config.size, as_fer2013, file, layer=layer, width=config.width)

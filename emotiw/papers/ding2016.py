@@ -73,7 +73,7 @@ def start_weights(
     seed:int=0,        # Not used: the run draws random weights by its seed
 )->Outcome:            # Weights of the backbone; metadata: their origin
     "The weights that `tune_on_images` starts from"
-    net = backbone(config.network, weights=config.weights, size=config.size)
+    net = backbone(config.network, weights=config.weights, size=config.size, width=config.width)
     return Outcome(weights=net.net.state_dict(), metadata=dict(start=net.initialisation))
 
 # %% ../../nbs/6_papers/00_ding2016.ipynb #2fd4c179
