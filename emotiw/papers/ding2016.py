@@ -231,7 +231,7 @@ class Scale:
 
 # %% ../../nbs/6_papers/00_ding2016.ipynb #5d45e3f5
 _TINY = Scale(
-    faces=FaceCrops(2, size=48),
+    faces=FaceCrops(3, size=48),
     alexnet=ImageTuning('alexnet', 64, Schedule(1, 10), limit=20),
     grid=Grid(r=(1, 2), eps=(.1,), degree=(1,), gamma=(1.,), components=(2,), C=(1.,)),
     structures={1: (4,), 2: (6,), 3: (4, 4), 4: (6, 6), 5: (4, 4, 4), 6: (6, 8, 4)},
