@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['TEST_ACCURACY', 'TEST_N', 'CHAMPION_2017', 'NETWORKS', 'WINNER2016', 'WEIGHTINGS', 'SCALES', 'CnnConfig',
            'equal_weights', 'winner_weights', 'FusedNetworks', 'fuse_networks', 'select_network',
-           'selected_network_scores', 'Scale', 'network_labels', 'network_results']
+           'selected_network_scores', 'Scale', 'network_labels', 'missing_input', 'network_inputs', 'network_results']
 
 # %% ../../nbs/6_papers/01_lu2018.ipynb #c20d9fa2
 from concurrent.futures import ThreadPoolExecutor
@@ -17,7 +17,7 @@ from ..data.image_datasets import ImageSet
 from ..experiments.experiment import Experiment
 from ..experiments.runs import Run, run_all
 from ..experiments.training import Schedule
-from ..features.cache import extract
+from ..features.cache import Extractor, extract
 from ..features.extractors import FaceCrops
 from ..models.blstm import BLSTMConfig, train_blstm
 from ..models.c3d import C3DConfig, train_c3d
@@ -198,6 +198,22 @@ def network_labels(
         labels[name] = f"{name} ({', '.join(notes)})" if notes else name
     return labels
 
+# %% ../../nbs/6_papers/01_lu2018.ipynb #fe7a62db
+def missing_input(
+    experiment:Experiment,
+    names:tuple,   # Of `NETWORKS`
+)->str:            # As `Experiment.missing` returns it; '' if nothing is missing
+    "Why some of the networks `names` cannot be trained on the corpus"
+    return experiment.missing(*dict.fromkeys('sound' if name == 'sound' else 'faces' for name in names))
+
+def network_inputs(
+    experiment:Experiment,
+)->dict[str, Extractor]:   # Network -> extractor of its input
+    "The inputs of the networks that can be trained on the corpus"
+    scale = experiment.settings
+    inputs = {'VGG-Face': scale.faces, 'ResNet-50': scale.faces, 'sound': scale.segments, 'C3D': scale.c3d.faces}
+    return {name: extractor for name, extractor in inputs.items() if not missing_input(experiment, (name,))}
+
 # %% ../../nbs/6_papers/01_lu2018.ipynb #eb45e69c
 def _features(cnn, images, tuned):
     "Extractor of a CNN's features of the images that the extractor `images` gives"
@@ -239,20 +255,22 @@ def _cnn_blstm_results(experiment, cnns):
 
 def network_results(
     experiment:Experiment,
-    image_set:ImageSet,  # For tuning the face networks
-)->tuple:                # Network -> results, one per fold and seed; CNN -> result of its tuning
-    "Train the four networks on every fold"
+    image_set:ImageSet|None,  # For tuning the face networks; None for a corpus without pictures
+)->tuple:                     # Network -> results, one per fold and seed; CNN -> result of its tuning
+    "Train the networks that the corpus has input for on every fold"
     scale = experiment.settings
     voices = VoiceImages(scale.voices, scale.segments)
     cnns = {   # configuration, extractor of its input, image set for its tuning
         'VGG-Face': (scale.vggface, scale.faces, image_set),
         'ResNet-50': (scale.resnet, scale.faces, image_set),
         'sound': (scale.sound_cnn, scale.segments, voices)}
-    inputs = dict.fromkeys((scale.c3d.faces, scale.faces, scale.segments))
-    for extractor in inputs: extract(extractor, experiment.paths, experiment.client)
+    inputs = network_inputs(experiment)
+    cnns = {name: cnn for name, cnn in cnns.items() if name in inputs}
+    for extractor in dict.fromkeys(inputs.values()): extract(extractor, experiment.paths, experiment.client)
+    c3d_runs = _c3d_runs(experiment) if 'C3D' in inputs else []
     with ThreadPoolExecutor(1) as executor:
-        c3d = executor.submit(run_all, _c3d_runs(experiment), experiment.client, 'c3d')
+        c3d = executor.submit(run_all, c3d_runs, experiment.client, 'c3d')
         if not experiment.client: c3d.result()      # without a cluster: one after the other
         results, tuned = _cnn_blstm_results(experiment, cnns)
         results['C3D'] = c3d.result()
-    return {name: results[name] for name in NETWORKS}, tuned
+    return {name: results[name] for name in NETWORKS if name in inputs}, tuned

@@ -7,9 +7,8 @@ __all__ = ['PUBLISHED_N', 'IMAGE_SETS', 'TABLE1', 'TABLE1_N', 'FROZEN_ACCURACY',
            'SUBMISSIONS', 'CLASS_WEIGHTS', 'TEST_COUNTS', 'SCALES', 'Submission', 'AudioVisualConfig',
            'attention_curves', 'train_audiovisual', 'JointConfig', 'JointAudioVisual', 'train_jointly', 'Scale',
            'face_image_sets', 'tune_face_networks', 'TunedAudio', 'pretraining_run', 'pretrain_audio', 'tune_audio',
-           'system_runs', 'joint_runs', 'compute_results', 'select_by_val_loss', 'best_epoch_accuracy',
-           'enhanced_features', 'missing_feature', 'ensemble_runs', 'train_class_weights', 'ensemble_scores',
-           'median_best_epoch']
+           'system_runs', 'joint_runs', 'select_by_val_loss', 'best_epoch_accuracy', 'enhanced_features',
+           'missing_feature', 'ensemble_runs', 'train_class_weights', 'ensemble_scores', 'median_best_epoch']
 
 # %% ../../nbs/6_papers/02_zhou2019.ipynb #816da0bb
 from dataclasses import dataclass, replace
@@ -94,8 +93,8 @@ TEST_COUNTS = pd.Series(dict(Angry=98, Disgust=40, Fear=70, Happy=144, Sad=80, S
 class AudioVisualConfig:
     "Configuration of one audio-visual system: the features it reads and how it is trained"
     system: System                 # Attention of either modality, and the fusion
-    frames: Extractor              # Gives `f` `(n, d)`, one vector per frame
-    sound: SoundFeatures           # Gives `f` `(n, 256)`, one vector per position of AlexNet's map
+    frames: Extractor|None         # Gives `f` `(n, d)`, one vector per frame; None: sound alone
+    sound: SoundFeatures|None      # Gives `f` `(n, 256)`, one vector per position of AlexNet's map; None: faces alone
     schedule: Schedule
     m: int = 256                   # Inner size of transformer attention
     k: int = 5                     # Window of FBP's sum pooling
@@ -107,15 +106,24 @@ class AudioVisualConfig:
     person_centred: bool = False   # Transductive: features less the mean over all clips of the person in the same slice
 
 # %% ../../nbs/6_papers/02_zhou2019.ipynb #b844fbd4
+def _modality_inputs(extractor, paths):
+    "Sequences of one modality and their mask; for a modality that the system has not, one zero per clip"
+    if extractor is None: return torch.zeros(len(paths), 1, 1), torch.ones(len(paths), 1)
+    return load_sequences(extractor, paths)
+
 def _inputs(config, rows):
     "Inputs of `AudioVisual` for the clips of `rows`: sound `(B, N, 256)` and mask, frames `(B, N, d)` and mask"
     paths = tuple(rows.path)
+<<<<<<< /tmp/tmpw1pct5nf
     sound, sound_mask = load_sequences(config.sound, paths)
     frames, frame_mask = load_sequences(config.frames, paths)
     if config.person_centred:
         sound = centre_by_group(sound, sound_mask, rows.group)
         frames = centre_by_group(frames, frame_mask, rows.group)
     return sound, sound_mask, frames, frame_mask
+=======
+    return (*_modality_inputs(config.sound, paths), *_modality_inputs(config.frames, paths))
+>>>>>>> /tmp/tmp1gb100q5
 
 def _batches(config, rows, classes):
     "Inputs and targets of the clips of `rows`; None if there are none"
@@ -387,16 +395,17 @@ def tune_audio(
 def system_runs(
     experiment:Experiment,
     system:System,
-    frames:Extractor,    # Features of the frames
-    sound:TunedAudio,
-    **changes,           # Fields of `AudioVisualConfig` that differ from the scale's
-)->list[Run]:            # One per fold and seed
+    frames:Extractor|None,  # Features of the frames; not read for sound alone
+    sound:TunedAudio|None,  # Not read for faces alone
+    **changes,              # Fields of `AudioVisualConfig` that differ from the scale's
+)->list[Run]:               # One per fold and seed
     "Runs of one row of a table"
     settings = experiment.settings
     defaults = dict(schedule=settings.schedule, m=settings.m, k=settings.k, o=settings.o, dropout=settings.dropout,
                     n_val_groups=experiment.n_val_groups)
     def run(fold, seed):
-        config = AudioVisualConfig(system, frames, sound[fold, seed], **(defaults | changes))
+        vectors = frames if system.visual else None, sound[fold, seed] if system.audio else None
+        config = AudioVisualConfig(system, *vectors, **(defaults | changes))
         return Run(train_audiovisual, config, experiment.corpus, fold, seed)
     return [run(fold, seed) for fold, seed in experiment.fold_seeds]
 
@@ -424,9 +433,14 @@ def compute_results(
 )->dict[str, list[Result]]:        # Row name -> results
     "Compute the features that `rows` read, then the runs"
     runs = [run for row_runs in rows.values() for run in row_runs]
+<<<<<<< /tmp/tmp_n5ayb5j
     configs = [getattr(run.config, 'audiovisual', run.config) for run in runs]
     extractors = dict.fromkeys(e for config in configs for e in (config.frames, config.sound))
     for extractor in extractors: extract(extractor, experiment.paths, experiment.client)
+=======
+    extractors = dict.fromkeys(e for run in runs for e in (run.config.frames, run.config.sound))
+    for extractor in filter(None, extractors): extract(extractor, experiment.paths, experiment.client)
+>>>>>>> /tmp/tmpoi_877qw
     results = iter(run_all(runs, experiment.client, 'cells'))
     return {name: [next(results) for _ in row_runs] for name, row_runs in rows.items()}
 

@@ -21,6 +21,7 @@ from markupsafe import Markup
 from ..core import EMOTIONS8, atomic
 from ..data.corpus import Corpus
 from ..data.image_datasets import ImageSet
+from ..experiments.experiment import clip_modalities
 from ..experiments.runs import Result, pool_folds
 from ..experiments.training import count_not_learned
 from ..features.audio import load_wave, spectrogram
@@ -300,8 +301,9 @@ def clip_strip(
     path:Path,             # Video file
     faces:FaceCrops=FaceCrops(8, size=64), # Extractor of its faces; eight of them are shown
 )->np.ndarray:             # `(128, 512, 3)` uint8 RGB
-    "Eight faces of a clip, and its spectrogram below, on one time axis"
-    return np.concatenate([_face_strip(cached(faces, path)['images']), _spectrogram_strip(load_wave(path).samples)])
+    "Eight faces of a clip, and its spectrogram below, on one time axis; no faces are searched where it has no pictures"
+    crops = cached(faces, path)['images'] if 'faces' in clip_modalities(path) else []
+    return np.concatenate([_face_strip(crops), _spectrogram_strip(load_wave(path).samples)])
 
 def _jpeg(image):
     "An RGB image as JPEG bytes"
