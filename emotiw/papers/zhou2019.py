@@ -7,8 +7,9 @@ __all__ = ['PUBLISHED_N', 'IMAGE_SETS', 'TABLE1', 'TABLE1_N', 'FROZEN_ACCURACY',
            'SUBMISSIONS', 'CLASS_WEIGHTS', 'TEST_COUNTS', 'SCALES', 'Submission', 'AudioVisualConfig',
            'attention_curves', 'train_audiovisual', 'JointConfig', 'JointAudioVisual', 'train_jointly', 'Scale',
            'face_image_sets', 'tune_face_networks', 'TunedAudio', 'pretraining_run', 'pretrain_audio', 'tune_audio',
-           'system_runs', 'joint_runs', 'select_by_val_loss', 'best_epoch_accuracy', 'enhanced_features',
-           'missing_feature', 'ensemble_runs', 'train_class_weights', 'ensemble_scores', 'median_best_epoch']
+           'system_runs', 'joint_runs', 'compute_results', 'select_by_val_loss', 'best_epoch_accuracy',
+           'enhanced_features', 'missing_feature', 'ensemble_runs', 'train_class_weights', 'ensemble_scores',
+           'median_best_epoch']
 
 # %% ../../nbs/6_papers/02_zhou2019.ipynb #816da0bb
 from dataclasses import dataclass, replace
@@ -114,16 +115,12 @@ def _modality_inputs(extractor, paths):
 def _inputs(config, rows):
     "Inputs of `AudioVisual` for the clips of `rows`: sound `(B, N, 256)` and mask, frames `(B, N, d)` and mask"
     paths = tuple(rows.path)
-<<<<<<< /tmp/tmpw1pct5nf
-    sound, sound_mask = load_sequences(config.sound, paths)
-    frames, frame_mask = load_sequences(config.frames, paths)
+    sound, sound_mask = _modality_inputs(config.sound, paths)
+    frames, frame_mask = _modality_inputs(config.frames, paths)
     if config.person_centred:
         sound = centre_by_group(sound, sound_mask, rows.group)
         frames = centre_by_group(frames, frame_mask, rows.group)
     return sound, sound_mask, frames, frame_mask
-=======
-    return (*_modality_inputs(config.sound, paths), *_modality_inputs(config.frames, paths))
->>>>>>> /tmp/tmp1gb100q5
 
 def _batches(config, rows, classes):
     "Inputs and targets of the clips of `rows`; None if there are none"
@@ -433,14 +430,9 @@ def compute_results(
 )->dict[str, list[Result]]:        # Row name -> results
     "Compute the features that `rows` read, then the runs"
     runs = [run for row_runs in rows.values() for run in row_runs]
-<<<<<<< /tmp/tmp_n5ayb5j
     configs = [getattr(run.config, 'audiovisual', run.config) for run in runs]
     extractors = dict.fromkeys(e for config in configs for e in (config.frames, config.sound))
-    for extractor in extractors: extract(extractor, experiment.paths, experiment.client)
-=======
-    extractors = dict.fromkeys(e for run in runs for e in (run.config.frames, run.config.sound))
     for extractor in filter(None, extractors): extract(extractor, experiment.paths, experiment.client)
->>>>>>> /tmp/tmpoi_877qw
     results = iter(run_all(runs, experiment.client, 'cells'))
     return {name: [next(results) for _ in row_runs] for name, row_runs in rows.items()}
 
