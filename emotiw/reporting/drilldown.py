@@ -55,7 +55,7 @@ def _function_name(result):
 class Network(NamedTuple):
     "A network that a row stands on"
     name: str           # Its description, or else the name of the function that trains it
-    is_described: bool
+    is_described: bool  # Is `name` a description?
     n_checked: int      # Trainings that were checked on held-out examples
     n_failed: int       # Those that did not learn
 

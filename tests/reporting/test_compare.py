@@ -53,6 +53,18 @@ def commit(folder):
         subprocess.run([*git, *words], check=True, capture_output=True)
 
 
+def test_older_reports_do_not_say_what_rows_stand_on(copy, tmp_path):
+    newer, older = copy(), tmp_path/'older'
+    shutil.copytree(newer, older)
+    edit(newer/f'{TABLE}.csv', lambda table: table.assign(stands_on='IR50, did not learn'))
+    edit(newer/f'{TABLE}_contrasts.csv', lambda table: table.assign(did_not_learn='IR50'))
+    for file, column in (f'{TABLE}.csv', 'stands_on'), (f'{TABLE}_contrasts.csv', 'did_not_learn'):
+        edit(older/file, lambda table, column=column: table.drop(columns=column, errors='ignore'))
+    for a, b in (newer, older), (older, newer):
+        comparison = compare_reports(a, b)
+        assert comparison.ok and set(comparison.rows.outcome) == {'equal'}
+
+
 @pytest.mark.parametrize('name', NAMES)
 def test_a_report_equals_itself(name):
     comparison = compare_reports(root/'reports'/name, root/'reports'/name)
