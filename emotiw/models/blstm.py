@@ -8,16 +8,17 @@ __all__ = ['reverse_sequences', 'BLSTM', 'clip_probabilities', 'frame_loss', 'Cl
 
 # %% ../../nbs/5_models/09_blstm.ipynb #8f00d471
 from dataclasses import dataclass
+from functools import partial
 import pandas as pd
 import torch
 from torch import Tensor, nn
 from ..core import UserError
 from ..data.corpus import Corpus
-from ..data.splits import Fold, class_index, fold_rows_with_selection
+from ..data.splits import Fold, class_index, fold_rows, fold_rows_with_selection
 from ..experiments.runs import Outcome
 from ..experiments.training import Batches, Schedule, check_predictions, cross_entropy, fit, probabilities
 from ..features.cache import Extractor
-from ..features.sequences import Standardise, load_sequences, never_empty
+from ..features.sequences import Standardise, centre_by_group, load_sequences, never_empty
 
 # %% ../../nbs/5_models/09_blstm.ipynb #f7b5a9aa
 def reverse_sequences(
@@ -140,9 +141,16 @@ class BLSTMConfig:
     frame_labels: bool = False     # True: the loss of every frame (ding2016); False: one loss per clip (lu2018)
     init_range: float = .1         # Weights start uniform in ±`init_range`
     dropout: float = 0.            # Dropout rate of the features
-    n_val_groups: int|None = None  # As in `fold_rows_with_selection`
+    n_val_groups: int|None = None  # As in `fold_rows_with_selection`; 0: no slices, train to the last epoch
+    person_centred: bool = False   # Subtract from the features the person's mean over the clips of a part
 
 # %% ../../nbs/5_models/09_blstm.ipynb #a37bf883
+def _batches(config, classes, clips, seed=None):
+    "Batches of `clips`, rows of `Corpus.clips`"
+    f, mask = load_sequences(config.features, tuple(clips.path))
+    if config.person_centred: f = centre_by_group(f, mask, clips.group)
+    return Batches((f, mask), class_index(clips, classes), config.schedule.batch_size, seed)
+
 def train_blstm(
     config:BLSTMConfig,
     corpus:Corpus,
@@ -150,20 +158,19 @@ def train_blstm(
     seed:int,
 )->Outcome:   # Probabilities of the test clips; out-of-fold: of the selection slice, on which `learned` is judged
     "Train a BLSTM on a fold"
-    rows = fold_rows_with_selection(corpus, fold, seed, config.n_val_groups)
-    def batches(part):
-        inputs = load_sequences(config.features, tuple(part.path))
-        return Batches(inputs, class_index(part, rows.classes), config.schedule.batch_size)
-    train = batches(rows.train)
-    val = batches(rows.val)
-    test = batches(rows.test)
-    selection = batches(rows.selection)
-    train.seed = seed
+    has_slices = config.n_val_groups != 0
+    make_rows = fold_rows_with_selection if has_slices else fold_rows
+    rows = make_rows(corpus, fold, seed, config.n_val_groups)
+    batches = partial(_batches, config, rows.classes)
+    train = batches(rows.train, seed)
+    val = batches(rows.val) if has_slices else None
     torch.manual_seed(seed)
     net = ClipBLSTM(*train.inputs, config.sizes, len(rows.classes), config.init_range, config.dropout)
     objective = frame_objective if config.frame_labels else cross_entropy
     history = fit(net, train, val, config.schedule, seed, objective=objective)
-    predictions = pd.DataFrame(probabilities(net, test), rows.test['clip'], rows.classes)
-    out_of_fold = pd.DataFrame(probabilities(net, selection), rows.selection['clip'], rows.classes)
-    metadata = check_predictions(f'BLSTM, fold {fold.name}, seed {seed}', out_of_fold, selection.targets)
-    return Outcome(predictions, history, out_of_fold=out_of_fold, metadata=metadata)
+    def predict(clips): return pd.DataFrame(probabilities(net, batches(clips)), clips['clip'], rows.classes)
+    if not has_slices: return Outcome(predict(rows.test), history)
+    out_of_fold = predict(rows.selection)
+    y = class_index(rows.selection, rows.classes)
+    metadata = check_predictions(f'BLSTM, fold {fold.name}, seed {seed}', out_of_fold, y)
+    return Outcome(predict(rows.test), history, out_of_fold=out_of_fold, metadata=metadata)

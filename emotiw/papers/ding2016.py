@@ -4,47 +4,39 @@
 
 # %% auto #0
 __all__ = ['TEST_N', 'VAL_N', 'TEST_ACCURACY', 'BASELINE_ACCURACY', 'BLSTM_VAL_RANGE', 'BLSTM_GAIN', 'STATED_RECALL',
-           'SOUND_VS_FACES', 'SET_MODELS', 'KERNEL_FORMS', 'SCALES', 'is_afew4', 'face_image_set', 'SetKernelConfig',
-           'face_frames', 'compute_set_kernels', 'KernelConfig', 'train_kernel_classifier', 'FunctionalsConfig',
-           'train_functionals_svm', 'select_structure', 'selected_sound_results', 'selected_sound_scores', 'Scale',
-           'face_features', 'face_counts', 'kernel_results', 'face_scores', 'sound_results']
+           'SOUND_VS_FACES', 'SET_MODELS', 'KERNEL_FORMS', 'FUNCTIONALS_SVM', 'SCALES', 'ADDED_SET_MODEL',
+           'ADDED_KERNEL_FORM', 'ADDED_CLASSIFIER', 'is_afew4', 'face_image_set', 'start_weights', 'SetKernelConfig',
+           'face_frames', 'compute_set_kernels', 'KernelConfig', 'train_kernel_classifier', 'select_structure',
+           'selected_sound_results', 'selected_sound_scores', 'best_epochs', 'retrained_sound_results', 'Scale',
+           'face_features', 'added_face_features', 'face_counts', 'kernel_results', 'face_scores', 'sound_results']
 
 # %% ../../nbs/6_papers/00_ding2016.ipynb #fefa743a
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
+from itertools import product
 from pathlib import Path
 import numpy as np
 import pandas as pd
 import torch
 from safetensors import safe_open
-from sklearn.impute import SimpleImputer
-from sklearn.model_selection import GridSearchCV
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
-from sklearn.svm import SVC
 from ..core import UserError
 from ..data.corpus import Corpus
 from ..data.image_datasets import ImageSet
 from ..data.splits import Fold, class_index, fold_rows
 from ..experiments.experiment import Experiment
-from ..experiments.runs import Outcome, Run, run_all
+from ..experiments.runs import Outcome, Result, Run, run_all
 from ..experiments.training import Schedule
 from ..features.cache import Extractor, cached, extract
 from ..features.extractors import Egemaps, FaceCrops
 from ..features.handcrafted import DenseSift, Hog
-from ..features.sequences import load_sequences
 from ..models.blstm import BLSTMConfig, train_blstm
+from ..models.clip_svm import ClipSVMConfig
+from ..models.deep_features import FrameFeatures
 from ..models.finetuning import ImageTuning, frame_features, tune_on_images
-from emotiw.models.kernel_classifiers import (
-    CLASSIFIERS,
-    Grid,
-    grid_search,
-    inner_folds,
-    predict_proba,
-    softmax_decisions,
-)
+from ..models.kernel_classifiers import CLASSIFIERS, Grid, grid_search, inner_folds, predict_proba
 from ..models.kernels import normalise_kernel, set_kernels
+from ..models.networks import backbone
 from ..models.score_fusion import SystemScores, out_of_fold_accuracy, system_scores
 from ..models.set_models import unit_scale
 
@@ -73,13 +65,27 @@ def face_image_set(
     "Image set for AlexNet: FER2013 as in the paper, else FER+ (the same images relabelled), else the first"
     return sets.get('fer2013') or sets.get('ferplus') or next(iter(sets.values()))
 
+# %% ../../nbs/6_papers/00_ding2016.ipynb #ae8b911d
+def start_weights(
+    config:ImageTuning,
+    images:ImageSet,   # Not used
+    fold=None,         # Not used
+    seed:int=0,        # Not used: the run draws random weights by its seed
+)->Outcome:            # Weights of the backbone; metadata: their origin
+    "The weights that `tune_on_images` starts from"
+    net = backbone(config.network, weights=config.weights, size=config.size, width=config.width)
+    return Outcome(weights=net.net.state_dict(), metadata=dict(start=net.initialisation))
+
 # %% ../../nbs/6_papers/00_ding2016.ipynb #2fd4c179
+SET_MODELS = ('subspace', 'covariance', 'gaussian')
+
 @dataclass(frozen=True)
 class SetKernelConfig:
     "Kernels to be computed between the clips of a fold"
     frames: Extractor    # Gives `f` `(n, d)`, one vector per frame, and `found` `(n,)`
     r: tuple             # Dimensions of the subspaces
     eps: tuple           # Regularisation: added to the diagonal of the covariances
+    set_models: tuple = SET_MODELS   # Some of `SET_MODELS`
 
 # %% ../../nbs/6_papers/00_ding2016.ipynb #d1de3077
 def face_frames(
@@ -107,12 +113,12 @@ def compute_set_kernels(
     sets = [F if len(F) else np.mean(means, 0, keepdims=True) for F in sets]
     scale = unit_scale(sets[:n_train])
     parameters = dict(subspace=config.r, covariance=config.eps, gaussian=config.eps)
+    parameters = {model: parameters[model] for model in config.set_models}
     kernels = set_kernels([F/np.float32(scale) for F in sets], parameters)
     weights = {f'{model} {parameter:g}': torch.from_numpy(K) for (model, parameter), K in kernels.items()}
     return Outcome(weights=weights, metadata=dict(scale=scale))
 
 # %% ../../nbs/6_papers/00_ding2016.ipynb #8e344687
-SET_MODELS = ('subspace', 'covariance', 'gaussian')
 KERNEL_FORMS = ('poly', 'rbf')
 
 @dataclass(frozen=True)
@@ -158,41 +164,7 @@ def train_kernel_classifier(
         out_of_fold=pd.DataFrame(best.out_of_fold, train['clip'], classes))
 
 # %% ../../nbs/6_papers/00_ding2016.ipynb #7bd00c89
-@dataclass(frozen=True)
-class FunctionalsConfig:
-    "Configuration of the traditional method"
-    sound: Egemaps = Egemaps('clip')
-    C: tuple = (.01, .1, 1., 10.)       # Values to choose from
-    kernels: tuple = ('linear', 'rbf')  # Likewise
-
-# %% ../../nbs/6_papers/00_ding2016.ipynb #f89d4cd5
-def _functionals(sound, rows):
-    "Functionals of the clips of `rows`, `(n, 88)`; NaN for clips without sound"
-    f, mask = load_sequences(sound, tuple(rows.path))
-    if not mask.any(): return np.full((len(f), f.shape[-1]), np.nan)
-    return np.where(mask > 0, f[:, 0], np.nan)
-
-def train_functionals_svm(
-    config:FunctionalsConfig,
-    corpus:Corpus,
-    fold:Fold,
-    seed:int=0,      # Not used: nothing is random
-)->Outcome:          # Probabilities of the test clips; metadata: chosen parameters
-    "Train an SVM on functionals of whole clips"
-    classes, train, _, test = fold_rows(corpus, fold, seed, 0)
-    X_train = _functionals(config.sound, train)
-    X_test = _functionals(config.sound, test)
-    if np.isnan(X_train).all():
-        raise UserError(f'{corpus.name}: none of the {len(X_train)} clips to train on has sound')
-    impute = SimpleImputer(keep_empty_features=True)       # a clip without sound gets the training mean
-    pipeline = make_pipeline(impute, StandardScaler(), SVC())
-    grid = dict(svc__C=config.C, svc__kernel=config.kernels)
-    search = GridSearchCV(pipeline, grid, cv=inner_folds(train), error_score='raise')
-    search.fit(X_train, class_index(train, classes).numpy())
-    p = softmax_decisions(search.decision_function(X_test))
-    chosen = {name.removeprefix('svc__'): value for name, value in search.best_params_.items()}
-    metadata = dict(chosen, accuracy=float(search.best_score_))
-    return Outcome(pd.DataFrame(p, test['clip'], classes), metadata=metadata)
+FUNCTIONALS_SVM = ClipSVMConfig(Egemaps('clip'))   # The traditional method
 
 # %% ../../nbs/6_papers/00_ding2016.ipynb #432fc31e
 def select_structure(
@@ -224,6 +196,25 @@ def selected_sound_scores(
         return system_scores([r for r in runs if r.run.seed % n == i])._replace(out_of_fold=out_of_fold)
     return {i: system(i) for i in range(n)}
 
+# %% ../../nbs/6_papers/00_ding2016.ipynb #fbc6b340
+def best_epochs(
+    results:list[Result],  # Runs with a validation slice
+)->pd.Series:              # Fold name -> number of epochs
+    "Number of epochs to the smallest validation loss, median over the runs of each fold"
+    epochs = [r.history.val_loss.argmin() + 1 for r in results]
+    return pd.Series(epochs, [r.run.fold.name for r in results]).groupby(level=0).median().astype(int)
+
+def retrained_sound_results(
+    experiment:Experiment,
+    results:list[Result],  # Of one structure in each fold, as `selected_sound_results` returns them
+)->list[Result]:           # One per fold and seed, without out-of-fold predictions
+    "The same systems, trained again on the whole training part of their fold"
+    epochs = best_epochs(results)
+    def retrained(run):
+        schedule = replace(run.config.schedule, epochs=int(epochs[run.fold.name]))
+        return replace(run, config=replace(run.config, schedule=schedule, n_val_groups=0))
+    return run_all([retrained(r.run) for r in results], experiment.client, 'sound')
+
 # %% ../../nbs/6_papers/00_ding2016.ipynb #6ebea3ca
 @dataclass(frozen=True)
 class Scale:
@@ -240,7 +231,7 @@ class Scale:
 
 # %% ../../nbs/6_papers/00_ding2016.ipynb #5d45e3f5
 _TINY = Scale(
-    faces=FaceCrops(2, size=48),
+    faces=FaceCrops(3, size=48),
     alexnet=ImageTuning('alexnet', 64, Schedule(1, 10), limit=20),
     grid=Grid(r=(1, 2), eps=(.1,), degree=(1,), gamma=(1.,), components=(2,), C=(1.,)),
     structures={1: (4,), 2: (6,), 3: (4, 4), 4: (6, 6), 5: (4, 4, 4), 6: (6, 8, 4)},
@@ -287,6 +278,25 @@ def face_features(
     for extractor in (settings.faces, *extractors): extract(extractor, experiment.paths, experiment.client)
     return features, tuned
 
+# %% ../../nbs/6_papers/00_ding2016.ipynb #8e27cb03
+ADDED_SET_MODEL, ADDED_KERNEL_FORM, ADDED_CLASSIFIER = 'covariance', 'rbf', 'PLS'
+
+def added_face_features(
+    experiment:Experiment,
+    image_set:ImageSet,  # As in `face_features`
+)->dict:                 # Name -> seed -> extractor
+    "AlexNet before its tuning and dlib's face recognition network, computed for every clip"
+    settings = experiment.settings
+    random = settings.alexnet.weights is None
+    seeds = experiment.seeds[:settings.face_seeds if random else 1]
+    runs = [Run(start_weights, settings.alexnet, image_set, seed=seed) for seed in seeds]
+    starts = {r.run.seed: frame_features(r, settings.faces) for r in run_all(runs, experiment.client, 'start')}
+    name = 'CNN before FER2013' + ' (random weights)'*random
+    features = {name: starts, 'Face recognition CNN': {0: FrameFeatures(settings.faces, 'dlib', 150)}}
+    for by_seed in features.values():
+        for extractor in by_seed.values(): extract(extractor, experiment.paths, experiment.client)
+    return features
+
 # %% ../../nbs/6_papers/00_ding2016.ipynb #4f29e046
 def face_counts(
     experiment:Experiment,
@@ -301,12 +311,12 @@ def face_counts(
     return pd.Series(counts, name='clips')
 
 # %% ../../nbs/6_papers/00_ding2016.ipynb #c4484478
-def _kernel_matrices(experiment, features):
+def _kernel_matrices(experiment, features, set_models):
     "(feature name, seed, fold name) -> file of the kernel matrices"
     grid = experiment.settings.grid
     keys = [(name, seed, fold) for name, by_seed in features.items() for seed in by_seed for fold in experiment.folds]
     def run(name, seed, fold):
-        config = SetKernelConfig(features[name][seed], grid.r, grid.eps)
+        config = SetKernelConfig(features[name][seed], grid.r, grid.eps, set_models)
         return Run(compute_set_kernels, config, experiment.corpus, fold, seed)
     results = run_all([run(*key) for key in keys], experiment.client, 'kernels')
     return {(name, seed, fold.name): r.weights for (name, seed, fold), r in zip(keys, results)}
@@ -315,11 +325,12 @@ def kernel_results(
     experiment:Experiment,
     features:dict,                   # Name -> seed -> extractor, as `face_features` returns them
     classifiers=tuple(CLASSIFIERS),  # Names
+    set_models:tuple=SET_MODELS,     # Some of them
+    kernel_forms:tuple=KERNEL_FORMS, # Some of them
 )->dict:                             # (feature, set model, kernel form, classifier) -> results, one per seed and fold
     "Results of the rows of Tables 5 and 6"
-    matrices = _kernel_matrices(experiment, features)
-    rows = [(feature, model, form, classifier)
-            for feature in features for model in SET_MODELS for form in KERNEL_FORMS for classifier in classifiers]
+    matrices = _kernel_matrices(experiment, features, set_models)
+    rows = list(product(features, set_models, kernel_forms, classifiers))
     def row_runs(row):
         def run(seed, fold):
             config = KernelConfig(matrices[row[0], seed, fold.name], *row, experiment.settings.grid)
@@ -346,13 +357,15 @@ def sound_results(
     experiment:Experiment,
     structures:dict,          # Number -> layer sizes, as in `Scale`
     sound:Egemaps|None=None,  # Default: the scale's
+    person_centred:bool=False,# As in `BLSTMConfig`
 )->dict:                      # Number -> results, one per fold and seed
     "Results of the rows of Table 2"
     sound = sound or experiment.settings.egemaps
     extract(sound, experiment.paths, experiment.client)
     def run(sizes, fold, seed):
         schedule = experiment.settings.schedule
-        config = BLSTMConfig(sound, sizes, schedule, frame_labels=True, n_val_groups=experiment.n_val_groups)
+        config = BLSTMConfig(sound, sizes, schedule, frame_labels=True, n_val_groups=experiment.n_val_groups,
+                             person_centred=person_centred)
         return Run(train_blstm, config, experiment.corpus, fold, seed)
     runs = [run(sizes, fold, seed) for sizes in structures.values() for fold, seed in experiment.fold_seeds]
     results = iter(run_all(runs, experiment.client, 'sound'))
