@@ -16,6 +16,7 @@ from emotiw.inference.model import accuracy_lines, load_card
 from emotiw.inference.predict import predict
 from emotiw.inference.terminal import summary
 from emotiw.reporting.claims import NOT_TESTABLE, claim_outcomes, format_points
+from emotiw.reporting.drilldown import learning_mark
 
 ROOT = Path(__file__).resolve().parents[1]
 PICTURES = ROOT/'reports/readme'
@@ -63,6 +64,12 @@ def chance_level(report):
     return 100/len(pd.read_csv(ROOT/f'reports/{report}/ding2016_confusion_matrix.csv', index_col=0).columns)
 
 
+def accuracy_cell(row):
+    "Accuracy of a row of a table, and whether a network that it stands on did not learn"
+    texts = f'{row.ours:.1f} ({row.k_of_n})', learning_mark(row.get('stands_on'))
+    return ', '.join(filter(None, texts))
+
+
 def headlines():
     "One row per headline: published, and ours on both corpora with its interval"
     names = [cell for name in REPORTS.values() for cell in (f'{name}, %', '95 % interval')]
@@ -71,7 +78,7 @@ def headlines():
     rows.append(['chance', f'{100/len(EMOTIONS):.1f}', *chance])
     for table, row, name in HEADLINES:
         cells = [pd.read_csv(ROOT/f'reports/{report}/{table}.csv', index_col=0).loc[row] for report in REPORTS]
-        ours = [text for c in cells for text in (f'{c.ours:.1f} ({c.k_of_n})', f'{c.low:.1f} to {c.high:.1f}')]
+        ours = [text for c in cells for text in (accuracy_cell(c), f'{c.low:.1f} to {c.high:.1f}')]
         rows.append([name, f'{cells[0].published:.1f}', *ours])
     return markdown_rows(rows)
 

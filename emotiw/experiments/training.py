@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['LEARNED_LEVEL', 'Schedule', 'Batches', 'PrefetchBatches', 'cross_entropy', 'precision', 'fit', 'probabilities',
-           'learning_check', 'check_predictions']
+           'is_above_chance', 'learning_check', 'check_predictions', 'count_not_learned']
 
 # %% ../../nbs/4_experiments/01_training.ipynb #31caad64
 import copy
@@ -20,7 +20,7 @@ import numpy as np
 import pandas as pd
 import torch
 import torch.nn.functional as F
-from scipy.special import bdtrc
+from scipy.special import bdtr, bdtrc
 from torch import Tensor, nn
 from ..core import UserError
 from ..reproducibility import device, reproducible
@@ -223,6 +223,14 @@ def probabilities(
 # %% ../../nbs/4_experiments/01_training.ipynb #c0a10001
 LEARNED_LEVEL = .05   # Probability that a network at chance passes for one that learned
 
+def is_above_chance(
+    k:int,          # Right answers
+    n:int,          # Answers
+    chance:float,   # Probability that an answer at chance is right
+)->bool:
+    "One-sided exact binomial test at `LEARNED_LEVEL`"
+    return bool(bdtrc(k - 1, n, chance) < LEARNED_LEVEL)   # the probability of k or more
+
 def learning_check(
     what:str,       # The training, for the warning, such as 'C3D, fold val, seed 0'
     k:int,          # Held-out examples that the network gets right
@@ -230,7 +238,7 @@ def learning_check(
     chance:float,   # Share of the largest class among them
 )->dict:            # Metadata: held_out_right, held_out: counts; chance: 0 to 1; learned: bool
     "Does a network do better than chance on examples that its training never saw? Warns if not"
-    learned = bool(bdtrc(k - 1, n, chance) < LEARNED_LEVEL)   # the probability of k or more
+    learned = is_above_chance(k, n, chance)
     if not learned:
         logging.getLogger('emotiw').warning(
             f'{what}: did not learn: {k} of {n} held-out examples right, chance is {chance:.0%}; rows say so')
@@ -247,3 +255,18 @@ def check_predictions(
     k = (np.asarray(p).argmax(1) == y).sum()
     chance = np.bincount(y[y >= 0], minlength=1).max()/len(y)
     return learning_check(what, int(k), len(y), chance)
+
+# %% ../../nbs/4_experiments/01_training.ipynb #c0a20001
+def _pooled(checks):
+    "Right answers, answers and chance of several trainings together"
+    n = sum(c['held_out'] for c in checks)
+    return sum(c['held_out_right'] for c in checks), n, sum(c['chance']*c['held_out'] for c in checks)/n
+
+def count_not_learned(
+    checks:list[dict],   # Of the trainings of one network, as by `learning_check`
+)->int:
+    "How many of the trainings of one network did not learn"
+    if not is_above_chance(*_pooled(checks)): return len(checks)
+    k, n, _ = _pooled([c for c in checks if c['learned']] or checks)
+    is_below = lambda c: bdtr(c['held_out_right'], c['held_out'], k/n) < LEARNED_LEVEL
+    return sum(bool(not c['learned'] and is_below(c)) for c in checks)

@@ -72,12 +72,21 @@ class FrameFeatures(Extractor):
     width: float = 1.           # Share of the published channels
     libraries = ('torchvision',)
 
+    @property
+    def frozen(self):
+        "The network"
+        return frozen_network(self.network, self.size, self.weights, self.seed, self.layer, self.width)
+
+    def images(self,
+        crops:Feature,   # Of `faces`
+    )->np.ndarray:       # `(n, h, w, 3)` uint8
+        "The faces as the network sees them"
+        return look_like_fer2013(crops['images']) if self.as_fer2013 else crops['images']
+
     @torch.inference_mode()
     def __call__(self, path):
         crops = cached(self.faces, path)
-        net = frozen_network(self.network, self.size, self.weights, self.seed, self.layer, self.width)
-        images = look_like_fer2013(crops['images']) if self.as_fer2013 else crops['images']
-        return crops.replace_arrays(f=embed(net, images))
+        return crops.replace_arrays(f=embed(self.frozen, self.images(crops)))
 
 # %% ../../nbs/5_models/03_deep_features.ipynb #eb4168b0
 @dataclass(frozen=True)

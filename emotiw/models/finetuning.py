@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['AUGMENTATIONS', 'random_affine', 'jitter_light', 'augment', 'mirror', 'random_crop', 'Augmented', 'ImageTuning',
-           'targets', 'train_val_rows', 'tune_on_images', 'frame_features']
+           'targets', 'train_val_rows', 'tune_on_images', 'StartWeights', 'load_network', 'frame_features']
 
 # %% ../../nbs/5_models/04_finetuning.ipynb #e09c7853
 import functools
@@ -22,7 +22,7 @@ from ..experiments.training import Batches, Schedule, check_predictions, fit, pr
 from ..features.cache import Extractor
 from .deep_features import FrameFeatures
 from .networks import Classifier, backbone, network_title
-from .weights import load_weights
+from .weights import load_weights, weights_file
 
 # %% ../../nbs/5_models/04_finetuning.ipynb #22911192
 def random_affine(
@@ -202,6 +202,29 @@ def tune_on_images(
     metadata |= check_predictions(network, p, y)
     weights = classifier.to(memory_format=torch.contiguous_format).backbone.net.state_dict()
     return Outcome(pd.DataFrame(p, test.image, images.emotions), history, weights, metadata)
+
+# %% ../../nbs/5_models/04_finetuning.ipynb #539d360e
+@dataclass(frozen=True)
+class StartWeights:
+    "Weights of the registry, as the data of a run"
+    weights: str    # Name in the registry
+    name: str       # Image set that the weights were trained on
+
+    @property
+    def fingerprint(self):
+        "Hash of the weights"
+        return weights_file(self.weights)[1]
+
+def load_network(
+    config:ImageTuning,    # Network, width and size; its schedule is not used
+    data:StartWeights,
+    fold=None,             # Not used
+    seed:int=0,            # Not used
+)->Outcome:                # Weights of the backbone; metadata as of `tune_on_images`
+    "A network with its start weights"
+    net = backbone(config.network, weights=data.weights, size=config.size, width=config.width)
+    metadata = dict(set=data.name, start=net.initialisation, network=f'{config.title}, {data.name} (not tuned here)')
+    return Outcome(None, None, net.net.state_dict(), metadata)
 
 # %% ../../nbs/5_models/04_finetuning.ipynb #642b40e9
 def frame_features(

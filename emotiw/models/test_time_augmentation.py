@@ -17,7 +17,7 @@ from torch.nn import functional as F
 from ..core import UserError
 from ..features.cache import Extractor, Feature, cached
 from .backbone import Backbone, embed
-from .deep_features import FrameFeatures, frozen_network, to_grey
+from .deep_features import FrameFeatures
 from ..reproducibility import device
 
 # %% ../../nbs/5_models/05_test_time_augmentation.ipynb #87d360f4
@@ -120,9 +120,7 @@ class TransformFeatures(Extractor):
     @torch.inference_mode()
     def __call__(self, path):
         base, crops = self.base, cached(self.base.faces, path)
-        net = frozen_network(base.network, base.size, base.weights, base.seed)
-        images = to_grey(crops['images']) if base.grey else crops['images']
-        mean, std = transform_statistics(net, images, self.transforms)
+        mean, std = transform_statistics(base.frozen, base.images(crops), self.transforms)
         return crops.replace_arrays(mean=mean, std=std)
 
 # %% ../../nbs/5_models/05_test_time_augmentation.ipynb #e82fc72b

@@ -5,17 +5,20 @@
 # %% auto #0
 __all__ = ['PUBLISHED_N', 'IMAGE_SETS', 'TABLE1', 'TABLE1_N', 'FROZEN_ACCURACY', 'TABLE2', 'STATED_ACCURACY', 'TABLE3',
            'SUBMISSIONS', 'CLASS_WEIGHTS', 'TEST_COUNTS', 'SCALES', 'Submission', 'AudioVisualConfig',
-           'attention_curves', 'train_audiovisual', 'Scale', 'TunedAudio', 'pretraining_run', 'tune_audio',
-           'system_runs', 'compute_results', 'select_by_val_loss', 'best_epoch_accuracy', 'face_image_sets',
-           'tune_face_networks', 'enhanced_features', 'missing_feature', 'ensemble_runs', 'train_class_weights',
-           'ensemble_scores', 'median_best_epoch']
+           'attention_curves', 'train_audiovisual', 'JointConfig', 'JointAudioVisual', 'train_jointly', 'Scale',
+           'face_image_sets', 'tune_face_networks', 'TunedAudio', 'pretraining_run', 'pretrain_audio', 'tune_audio',
+           'system_runs', 'joint_runs', 'compute_results', 'select_by_val_loss', 'best_epoch_accuracy',
+           'enhanced_features', 'missing_feature', 'ensemble_runs', 'train_class_weights', 'ensemble_scores',
+           'median_best_epoch']
 
 # %% ../../nbs/6_papers/02_zhou2019.ipynb #816da0bb
 from dataclasses import dataclass, replace
+from functools import partial
 import numpy as np
 import pandas as pd
 import torch
 from fastcore.basics import listify
+from torch import Tensor, nn
 from ..core import UserError
 from ..data.corpus import Corpus
 from ..data.image_datasets import ImageSet
@@ -26,13 +29,22 @@ from ..experiments.runs import Outcome, Result, Run, run_all
 from ..experiments.training import Batches, Schedule, fit, probabilities
 from ..features.cache import Extractor, extract
 from ..features.extractors import FaceCrops, Sound
-from ..features.sequences import load_sequences
+from ..features.sequences import centre_by_group, load_sequences
 from ..models.attention import ATTENTIONS
 from ..models.audiovisual import AudioVisual, System
 from ..models.deep_features import FrameFeatures, SoundFeatures
-from ..models.finetuning import ImageTuning, tune_on_images
+from ..models.finetuning import ImageTuning, StartWeights, load_network, tune_on_images
+from ..models.networks import backbone, flatten_map
 from ..models.score_fusion import mean_scores, reweight_classes, sqrt_class_weights
-from ..models.spectrogram_cnn import SoundTuning, Voices, tune_on_sound, tune_on_voices
+from emotiw.models.spectrogram_cnn import (
+    RandomWindow,
+    SoundTuning,
+    Voices,
+    read_spectrograms,
+    trim,
+    tune_on_sound,
+    tune_on_voices,
+)
 from ..models.test_time_augmentation import WIDE, EnhancedFeatures, TransformFeatures
 
 # %% ../../nbs/6_papers/02_zhou2019.ipynb #f117e371
@@ -92,6 +104,7 @@ class AudioVisualConfig:
     n_val_groups: int|None = None  # Validation slice, as in `fold_rows`
     member: int = 0                # Index within an ensemble: members of one kind differ in their initialisation
     record_test: bool = False      # Record the test accuracy of every epoch, for `best_epoch_accuracy`
+    person_centred: bool = False   # Transductive: features less the mean over all clips of the person in the same slice
 
 # %% ../../nbs/6_papers/02_zhou2019.ipynb #b844fbd4
 def _modality_inputs(extractor, paths):
@@ -102,7 +115,12 @@ def _modality_inputs(extractor, paths):
 def _inputs(config, rows):
     "Inputs of `AudioVisual` for the clips of `rows`: sound `(B, N, 256)` and mask, frames `(B, N, d)` and mask"
     paths = tuple(rows.path)
-    return (*_modality_inputs(config.sound, paths), *_modality_inputs(config.frames, paths))
+    sound, sound_mask = _modality_inputs(config.sound, paths)
+    frames, frame_mask = _modality_inputs(config.frames, paths)
+    if config.person_centred:
+        sound = centre_by_group(sound, sound_mask, rows.group)
+        frames = centre_by_group(frames, frame_mask, rows.group)
+    return sound, sound_mask, frames, frame_mask
 
 def _batches(config, rows, classes):
     "Inputs and targets of the clips of `rows`; None if there are none"
@@ -148,6 +166,67 @@ def train_audiovisual(
     predictions = pd.DataFrame(probabilities(net, test), clips, classes)
     return Outcome(predictions, history, curves=attention_curves(net, test.inputs, clips))
 
+# %% ../../nbs/6_papers/02_zhou2019.ipynb #a833a79d
+@dataclass(frozen=True)
+class JointConfig:
+    "Configuration of a system whose AlexNet is trained with it"
+    audiovisual: AudioVisualConfig   # Its `sound` gives AlexNet's start: network, width and weights
+    tuning: SoundTuning              # Training windows of the sound: `columns` and `masks`
+    schedule: Schedule               # Of the whole network; `head_lr_factor` is for all but AlexNet
+
+class JointAudioVisual(nn.Module):
+    "AlexNet and an `AudioVisual` network on its map"
+    def __init__(self,
+        sound:SoundFeatures,   # AlexNet and its initial weights
+        head:AudioVisual,      # Reads the vectors of AlexNet's map
+    ):
+        super().__init__()
+        self.alexnet = backbone(sound.network, weights=sound.weights, width=sound.width)
+        self.alexnet.to(memory_format=torch.channels_last)
+        self.head = head
+
+    def forward(self,
+        x:Tensor,            # Spectrograms, `(B, 1 or 3, rows, T)`
+        frames:Tensor,       # Vectors of the frames, `(B, F, d)`
+        frame_mask:Tensor,   # `(B, F)`
+    )->Tensor:               # Logits `(B, n_classes)`
+        "One logit per emotion"
+        f = flatten_map(self.alexnet.maps(x))
+        return self.head(f, f.new_ones(f.shape[:2]), frames, frame_mask)
+
+# %% ../../nbs/6_papers/02_zhou2019.ipynb #3df89aa3
+class _JointBatch:
+    "Transform of a batch: `sound` applied to the spectrograms and their lengths; the frames stay"
+    def __init__(self, sound): self.sound = sound
+    def __call__(self, inputs, rng): return (*self.sound(inputs[:2], rng), *inputs[2:])
+
+def _joint_batches(config, rows, classes, seed=None):
+    "Random windows for training, with a seed; whole clips one by one without; None if there are no clips"
+    if not len(rows): return None
+    frames = load_sequences(config.audiovisual.frames, tuple(rows.path))
+    inputs = (*read_spectrograms(config.tuning, rows), *frames)
+    window = RandomWindow(config.tuning.columns, config.tuning.masks)
+    y = class_index(rows, classes)
+    if seed is None: return Batches(inputs, y, 1, transform=_JointBatch(trim))
+    return Batches(inputs, y, config.schedule.batch_size, seed, _JointBatch(window))
+
+def train_jointly(
+    config:JointConfig,
+    corpus:Corpus,
+    fold:Fold,
+    seed:int,
+)->Outcome:    # Probabilities of the test clips, and history
+    "Train AlexNet, attention, fusion and classifier of one system together on a fold"
+    av = config.audiovisual
+    classes, train, val, test = fold_rows(corpus, fold, seed, av.n_val_groups)
+    torch.manual_seed(seed)
+    head = AudioVisual(av.system, _inputs(av, train), len(classes), av.m, av.k, av.o, av.dropout)
+    net = JointAudioVisual(av.sound, head)
+    batches = partial(_joint_batches, config, classes=classes)
+    history = fit(net, batches(train, seed=seed), batches(val), config.schedule, seed)
+    predictions = pd.DataFrame(probabilities(net, batches(test)), test['clip'], classes)
+    return Outcome(predictions, history, metadata=dict(network=f'{config.tuning.title}, trained jointly'))
+
 # %% ../../nbs/6_papers/02_zhou2019.ipynb #8efd9b33
 @dataclass(frozen=True)
 class Scale:
@@ -156,44 +235,55 @@ class Scale:
     faces_enhanced: FaceCrops   # Crops for Tables 3 and 4, where every frame is transformed 18 times
     networks: dict              # Name in Table 1 -> `ImageTuning`; 224 px: paper; schedules: our choice
     face_network: str           # Key of `networks`: the face network of Tables 2 to 4
-    voices: Voices              # Synthetic utterances for AlexNet's pretraining; our choice
-    voice_tuning: SoundTuning   # AlexNet's pretraining on `voices`; our choice
+    voices: Voices              # Synthetic utterances for AlexNet's pretraining, without a corpus of voices; our choice
+    voice_tuning: SoundTuning   # AlexNet's pretraining on voices; our choice
     sound_tuning: SoundTuning   # AlexNet's tuning on the corpus; spectrogram: paper; schedule: our choice
     schedule: Schedule          # Training of attention, fusion and classifier; our choice
+    joint_schedule: Schedule    # The same with AlexNet; our choice
     m: int                      # Inner size of transformer attention; our choice
     k: int                      # Window of FBP's sum pooling; our choice, as in MFB
     o: int                      # Output size of FBP; our choice, as in MFB
     dropout: float              # In FBP; our choice
     seeds: int                  # Number of seeds
     lr_factors: tuple = (1.,)   # Learning rates tried for each network of Table 1, as multiples of its schedule's
+    real_face: ImageTuning|None = None  # Face network of Tables 2 to 4 on real corpora; None: `face_network`
 
 # %% ../../nbs/6_papers/02_zhou2019.ipynb #62e86a8b
 _NETWORKS = ('VGGFace', 'ResNet18', 'IR50')
 
+def _slim_sound(schedule, columns=200):
+    "AlexNet at `quick`: half of its width, with batch normalisation"
+    return SoundTuning(Sound(), schedule, columns, network='alexnet_bn', width=.5, masks=1)
+
+_TINY_SOUND = SoundTuning(Sound(), Schedule(1, 7), 64, network='alexnet_bn', width=.125)
+
 _TINY = Scale(
     faces=FaceCrops(2, size=48),
     faces_enhanced=FaceCrops(1, size=48),
-    networks=dict.fromkeys(_NETWORKS, ImageTuning('resnet18', 32, Schedule(1, 10), limit=20)),
+    networks=dict.fromkeys(_NETWORKS, ImageTuning('resnet18', 32, Schedule(1, 10), limit=20, width=.25)),
     face_network='ResNet18',
     voices=Voices(28),
-    voice_tuning=SoundTuning(Sound(), Schedule(1, 14), 64),
-    sound_tuning=SoundTuning(Sound(), Schedule(1, 7), 64),
+    voice_tuning=_TINY_SOUND,
+    sound_tuning=_TINY_SOUND,
     schedule=Schedule(2, 16),
+    joint_schedule=Schedule(1, 7),
     m=8, k=2, o=16, dropout=.1, seeds=1)
 
 _QUICK = Scale(
     faces=FaceCrops(8, size=64),
-    faces_enhanced=FaceCrops(2, size=64),
+    faces_enhanced=FaceCrops(8, size=64),
     networks=dict(
-        VGGFace=ImageTuning('vggface', 32, Schedule(1, 16, 1e-4), limit=75),
-        ResNet18=ImageTuning('resnet18', 40, Schedule(4, 32, 2e-3)),
-        IR50=ImageTuning('ir50', 32, Schedule(1, 16), limit=75)),
-    face_network='ResNet18',
+        VGGFace=ImageTuning('vggface_bn', 48, Schedule(4, 32, 1e-3), limit=12_000, width=.25),
+        ResNet18=ImageTuning('resnet18', 48, Schedule(4, 32, 2e-3), width=.5),
+        IR50=ImageTuning('ir50', 48, Schedule(4, 32, 2e-3), limit=12_000, width=.25)),
+    face_network='IR50',
     voices=Voices(560),
-    voice_tuning=SoundTuning(Sound(), Schedule(3, 16, 5e-4), 80),
-    sound_tuning=SoundTuning(Sound(), Schedule(4, 16, 1e-4), 80),
+    voice_tuning=_slim_sound(Schedule(12, 16, 1e-3, patience=12)),
+    sound_tuning=_slim_sound(Schedule(12, 16, 1e-3, patience=12)),
     schedule=Schedule(30, 32, 3e-3, patience=10),
-    m=64, k=5, o=128, dropout=.3, seeds=5)
+    joint_schedule=Schedule(12, 16, 1e-3, patience=12),
+    m=64, k=5, o=128, dropout=.3, seeds=5,
+    real_face=ImageTuning('small', 48, Schedule(3, 64, 5e-4), weights='emotiw-faces'))
 
 _PAPER = Scale(
     faces=FaceCrops(None, size=224),
@@ -207,50 +297,96 @@ _PAPER = Scale(
     voice_tuning=SoundTuning(Sound(), Schedule(10, 32, 5e-4), 200),
     sound_tuning=SoundTuning(Sound(), Schedule(60, 32, 1e-4), 300),
     schedule=Schedule(100, 48, 1e-3, patience=15),
+    joint_schedule=Schedule(60, 32, 1e-4, head_lr_factor=10.),
     m=256, k=5, o=1000, dropout=.1, seeds=5, lr_factors=(.3, 1., 3.))
 
 SCALES = dict(tiny=_TINY, quick=_QUICK, paper=_PAPER)
+
+# %% ../../nbs/6_papers/02_zhou2019.ipynb #e371d79b
+def face_image_sets(
+    sets:dict[str, ImageSet],  # As `open_image_sets` returns them
+)->list[ImageSet]:             # One or two
+    "Image sets of A and R: the preferred set and, if it is another one, RAF-DB"
+    a, r = preferred_image_set(sets), sets.get('rafdb')
+    return [a] if r is None or r is a else [a, r]
+
+def _tuning_from_start(start, images):
+    "Run of a face network that has learnt FER+: tuned on another real set, else as it is"
+    if images.synthetic or 'fer' in images.name:
+        return Run(load_network, start, StartWeights(start.weights, 'ferplus'))
+    return Run(tune_on_images, start, images)
+
+def tune_face_networks(
+    experiment:Experiment,
+    image_sets:list[ImageSet],  # As `face_image_sets` returns them
+)->list[Result]:                # Of A and, if there are two different ones, of R
+    "Tune the scale's face network on each set; on a real corpus it may start from real faces, see `Scale.real_face`"
+    settings = experiment.settings
+    config, start = settings.networks[settings.face_network], settings.real_face
+    if experiment.corpus.synthetic or not start: runs = [Run(tune_on_images, config, s) for s in image_sets]
+    else: runs = list(dict.fromkeys(_tuning_from_start(start, s) for s in image_sets))
+    return run_all(runs, experiment.client, 'tuning')
 
 # %% ../../nbs/6_papers/02_zhou2019.ipynb #215a32bd
 @dataclass(frozen=True)
 class TunedAudio:
     "AlexNet tuned on a corpus: one network per fold and seed"
-    pretrained: Result     # Of the pretraining on synthetic voices
-    tuned: list            # Results, one per fold and seed
+    pretrained: Result|None  # Of the pretraining on voices; None: tuned from random weights
+    tuned: list              # Results, one per fold and seed
+
+    @property
+    def results(self):
+        "The results that a system with this sound stands on"
+        return [*([self.pretrained] if self.pretrained else []), *self.tuned]
 
     def __getitem__(self,
         fold_seed,         # A fold and a seed
     )->SoundFeatures:
         "Frozen extractor of a fold and seed"
         result, = (r for r in self.tuned if (r.run.fold, r.run.seed) == fold_seed)
-        return SoundFeatures(result.run.config.sound, result.weights)
+        config = result.run.config
+        return SoundFeatures(config.sound, result.weights, network=config.network, width=config.width)
 
 # %% ../../nbs/6_papers/02_zhou2019.ipynb #1f2de79f
 def pretraining_run(
     experiment:Experiment,
+    kind:str='spectrogram',        # Or 'log_mel'
 )->Run:
-    "Pretraining of AlexNet on synthetic voices"
-    return Run(tune_on_voices, experiment.settings.voice_tuning, experiment.settings.voices)
+    "Pretraining of AlexNet on the experiment's corpus of voices, or on synthetic ones"
+    config = experiment.settings.voice_tuning
+    config = replace(config, sound=replace(config.sound, kind=kind))
+    return Run(tune_on_voices, config, experiment.voices or experiment.settings.voices)
+
+def pretrain_audio(
+    experiment:Experiment,
+    kind:str='spectrogram',        # Or 'log_mel'
+)->Result:
+    "Pretrain AlexNet on voices"
+    run = pretraining_run(experiment, kind)
+    voices = experiment.voices
+    if voices: extract(run.config.sound, dict(zip(voices.clips['clip'], voices.clips.path)), experiment.client)
+    return run_all([run], experiment.client, 'voices')[0]
 
 # %% ../../nbs/6_papers/02_zhou2019.ipynb #99ea95b1
 def tune_audio(
     experiment:Experiment,
-    kind:str='spectrogram',        # Or 'log_mel'; both start from the same pretrained weights
+    kind:str='spectrogram',        # Or 'log_mel'; each has a start of its own
+    pretrained:bool=True,          # False: from random weights
     schedule:Schedule|None=None,   # Default: the scale's
     n_val_groups:int|None=None,    # Default: the experiment's
 )->TunedAudio:
     "Pretrain AlexNet on voices, then tune it on the sound of every fold's training part"
-    pretrained, = run_all([pretraining_run(experiment)], experiment.client, 'voices')
+    start = pretrain_audio(experiment, kind) if pretrained else None
     tuning = experiment.settings.sound_tuning
     config = replace(
         tuning,
         sound=replace(tuning.sound, kind=kind),
-        weights=pretrained.weights,
+        weights=start.weights if start else None,
         schedule=schedule or tuning.schedule,
         n_val_groups=experiment.n_val_groups if n_val_groups is None else n_val_groups)
     extract(config.sound, experiment.paths, experiment.client)
     runs = [Run(tune_on_sound, config, experiment.corpus, fold, seed) for fold, seed in experiment.fold_seeds]
-    return TunedAudio(pretrained, run_all(runs, experiment.client, 'sound'))
+    return TunedAudio(start, run_all(runs, experiment.client, 'sound'))
 
 # %% ../../nbs/6_papers/02_zhou2019.ipynb #85ef397f
 def system_runs(
@@ -270,6 +406,23 @@ def system_runs(
         return Run(train_audiovisual, config, experiment.corpus, fold, seed)
     return [run(fold, seed) for fold, seed in experiment.fold_seeds]
 
+# %% ../../nbs/6_papers/02_zhou2019.ipynb #731cc233
+def joint_runs(
+    experiment:Experiment,
+    system:System,
+    frames:Extractor,       # Features of the frames
+    pretrained:Result,      # Of `pretrain_audio`: AlexNet's start
+)->list[Run]:               # One per fold and seed
+    "Runs of a system whose AlexNet is trained with it"
+    settings = experiment.settings
+    tuning = pretrained.run.config
+    start = SoundFeatures(tuning.sound, pretrained.weights, network=tuning.network, width=tuning.width)
+    extract(start, experiment.paths, experiment.client)
+    audiovisual = AudioVisualConfig(system, frames, start, settings.schedule, settings.m, settings.k, settings.o,
+                                    settings.dropout, experiment.n_val_groups)
+    config = JointConfig(audiovisual, settings.sound_tuning, settings.joint_schedule)
+    return [Run(train_jointly, config, experiment.corpus, fold, seed) for fold, seed in experiment.fold_seeds]
+
 # %% ../../nbs/6_papers/02_zhou2019.ipynb #17442190
 def compute_results(
     experiment:Experiment,
@@ -277,7 +430,8 @@ def compute_results(
 )->dict[str, list[Result]]:        # Row name -> results
     "Compute the features that `rows` read, then the runs"
     runs = [run for row_runs in rows.values() for run in row_runs]
-    extractors = dict.fromkeys(e for run in runs for e in (run.config.frames, run.config.sound))
+    configs = [getattr(run.config, 'audiovisual', run.config) for run in runs]
+    extractors = dict.fromkeys(e for config in configs for e in (config.frames, config.sound))
     for extractor in filter(None, extractors): extract(extractor, experiment.paths, experiment.client)
     results = iter(run_all(runs, experiment.client, 'cells'))
     return {name: [next(results) for _ in row_runs] for name, row_runs in rows.items()}
@@ -302,22 +456,6 @@ def best_epoch_accuracy(
     for r in results: n_correct.setdefault(r.run.seed, []).append(r.history.test_accuracy*len(r.predictions))
     at_best_epoch = [pd.concat(folds, axis=1).sum(axis=1, skipna=False).max() for folds in n_correct.values()]
     return 100*sum(at_best_epoch)/sum(len(r.predictions) for r in results)
-
-# %% ../../nbs/6_papers/02_zhou2019.ipynb #e371d79b
-def face_image_sets(
-    sets:dict[str, ImageSet],  # As `open_image_sets` returns them
-)->list[ImageSet]:             # One or two
-    "Image sets of A and R: the preferred set and, if it is another one, RAF-DB"
-    a, r = preferred_image_set(sets), sets.get('rafdb')
-    return [a] if r is None or r is a else [a, r]
-
-def tune_face_networks(
-    experiment:Experiment,
-    image_sets:list[ImageSet],  # As `face_image_sets` returns them
-)->list[Result]:                # One per set
-    "Tune the scale's face network on each set"
-    config = experiment.settings.networks[experiment.settings.face_network]
-    return run_all([Run(tune_on_images, config, images) for images in image_sets], experiment.client, 'tuning')
 
 # %% ../../nbs/6_papers/02_zhou2019.ipynb #b5d1dc7b
 def enhanced_features(

@@ -30,7 +30,7 @@ from ..hashing import digest, file_digest
 from ..instruction_set import instruction_set
 from .citations import bibtex, cited, licences_page
 from .claims import claims_page
-from .drilldown import strip_image
+from .drilldown import learning_mark, strip_image
 from .html import Link, interval_svg, table_html, write_page, write_static
 from .notebook_html import notebook_html
 from ..reproducibility import device
@@ -204,7 +204,8 @@ def _headline_cells(headline):
     "Cells of the index for the headline of a table"
     published = '' if pd.isna(headline.published) else f'{headline.published:.1f}'
     interval = interval_svg(headline.published, headline.published_n, headline.ours, headline.low, headline.high)
-    cells = {'headline': headline.headline, 'published, %': published, 'ours, %': f'{headline.ours:.1f}'}
+    ours = ', '.join(filter(None, (f'{headline.ours:.1f}', learning_mark(headline.get('stands_on')))))
+    cells = {'headline': headline.headline, 'published, %': published, 'ours, %': ours}
     return cells | {'0 to 100 %': interval, 'verdict': headline.verdict}
 
 def _count_claims(report_dir):

@@ -101,6 +101,11 @@ def _non_inferiority(row):
     why = verdict if outcome == NOT_TESTABLE else ''
     return dict(points=_number(row, 'points'), low=_number(row, 'low'), outcome=outcome, why=why)
 
+def _if_learned(values, row):
+    "`values` of a test, not testable if its row names networks that did not learn"
+    names = row.get('did_not_learn')
+    return values | dict(outcome=NOT_TESTABLE, why=f'{names} did not learn') if names else values
+
 _KINDS = dict(   # field of `Claim` -> end of the file's name, what is claimed of the points, how a row is read
     above=('contrasts', '> 0', lambda row: _difference(row, 1)),
     below=('contrasts', '< 0', lambda row: _difference(row, -1)),
@@ -118,7 +123,7 @@ def contrast_tests(
         rows = _read_tests(Path(report_dir)/f'{claim.table}_{file}.csv')
         for name in getattr(claim, kind):
             row = _find_row(rows, name)
-            tests.append(ContrastTest(name, claimed, **(read(row) if row else missing)))
+            tests.append(ContrastTest(name, claimed, **(_if_learned(read(row), row) if row else missing)))
     return tests
 
 # %% ../../nbs/8_reporting/05_claims.ipynb #8f808180

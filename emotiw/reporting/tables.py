@@ -4,9 +4,9 @@
 
 # %% auto #0
 __all__ = ['START_WORDS', 'PUBLISHED_UNKNOWN', 'OFFICIAL', 'ONE_TRAINING', 'what_differs', 'table_row', 'unreproduced_row',
-           'format_rows', 'interval_caption', 'Table', 'denominators', 'optimism', 'mean_correct', 'contrast_table',
-           'non_inferiority_table', 'recall_intervals', 'protocol_text', 'provenance_text', 'settings_table',
-           'stale_runs', 'table_latex', 'save']
+           'format_rows', 'networks_caption', 'interval_caption', 'Table', 'denominators', 'optimism', 'mean_correct',
+           'contrast_table', 'non_inferiority_table', 'recall_intervals', 'protocol_text', 'provenance_text',
+           'settings_table', 'stale_runs', 'table_latex', 'save']
 
 # %% ../../nbs/8_reporting/04_tables.ipynb #feba7269
 import re
@@ -15,6 +15,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 from IPython.display import Markdown
+from markupsafe import Markup
 from ..core import EMOTIONS, EMOTIONS8, UserError, atomic, markdown_table
 from ..data.corpus import Corpus
 from ..data.image_datasets import ImageSet
@@ -110,14 +111,16 @@ def table_row(
     upstream:list[Result]=(),  # Runs that `results` depend on: their scores were fused or their weights used
     added:bool=False,          # Does the paper's table lack this row, or is its definition our choice?
 )->dict:   # n, published_n: clips; published, ours, low, high, uar, without_leaks: per cent; sd: points; runs: how many
-           # trainings; clips: ours minus published, in clips of n; k_of_n, interval, verdict, row: text; evidence
+           # trainings; clips: ours minus published, in clips of n; k_of_n, interval, verdict, row, stands_on: text;
+           # evidence
     "Row of a table: one system compared with its published number"
     evidence = Evidence(results, data, tuple(upstream))
     predictions = evidence.predictions
     right = accuracy_per_clip(predictions)
     unit = 'images' if isinstance(data, ImageSet) else 'clips'
     cells = _accuracy_cells(predictions, right, _usable_groups(predictions[0].group), unit)
-    cells |= _comparison_cells(cells, published, published_n, differs) | dict(row='added' if added else 'paper')
+    cells |= _comparison_cells(cells, published, published_n, differs)
+    cells |= dict(row='added' if added else 'paper', stands_on=evidence.stands_on)
     if published_unknown: cells |= dict(verdict=PUBLISHED_UNKNOWN, lost=True)
     if leaked:
         without_leaks = right[~right.index.isin(leaked)]
@@ -134,7 +137,7 @@ def unreproduced_row(
     "Row of a table: a published number without a reproduction"
     empty = 'n ours k_of_n low high interval sd runs uar published published_n clips'.split()
     row = 'added' if added else 'paper'
-    cells = dict.fromkeys(empty, np.nan) | dict(published=published, verdict=reason, row=row)
+    cells = dict.fromkeys(empty, np.nan) | dict(published=published, verdict=reason, row=row, stands_on='')
     return cells | dict(lost=True) if published_unknown else cells
 
 # %% ../../nbs/8_reporting/04_tables.ipynb #b8730d79
@@ -157,6 +160,27 @@ def _format_published(table):
     return [PUBLISHED_UNKNOWN if is_unknown else text for text, is_unknown in zip(texts, unknown)]
 
 # %% ../../nbs/8_reporting/04_tables.ipynb #389a664d
+_LONGEST_NAME = 15   # characters of a network's name in a row; longer ones get a number
+
+def _stands_on(table):
+    "The column `stands_on` without missing values; older csv lack it"
+    return list(table.stands_on.fillna('')) if 'stands_on' in table else ['']*len(table)
+
+def _split_networks(text):
+    "Names and marks of the networks in a row's text; a mark begins with a comma"
+    return re.findall(r'(.+?)((?:, did not learn(?: in \d+ of \d+ trainings)?)?)(?:; |$)', text)
+
+def _network_numbers(table):
+    "Name of a network, if it is long -> N1, N2, ... in order of appearance"
+    names = dict.fromkeys(name for text in _stands_on(table) for name, _ in _split_networks(text))
+    return {name: f'N{k}' for k, name in enumerate((n for n in names if len(n) > _LONGEST_NAME), 1)}
+
+def _short_networks(table):
+    "The column `stands_on` with numbers instead of long names"
+    numbers = _network_numbers(table)
+    return ['; '.join(numbers.get(name, name) + mark for name, mark in _split_networks(text))
+            for text in _stands_on(table)]
+
 def format_rows(
     table:pd.DataFrame,   # Rows made by `table_row`
 )->pd.DataFrame:          # Text
@@ -166,6 +190,7 @@ def format_rows(
     out['ours, %'] = _format_numbers(table.ours)
     out['k/N'] = table.k_of_n.astype(object).fillna('')
     out['95 % interval'] = _format_ranges(table.low, table.high)
+    if any(_stands_on(table)): out['stands on'] = _short_networks(table)
     if 'without_leaks' in table:
         percents = zip(table.without_leaks, table.clean_n)
         out['without leaks, %'] = ['' if pd.isna(percent) else f'{percent:.1f} of {n:.0f}' for percent, n in percents]
@@ -176,6 +201,12 @@ def format_rows(
     out['row'] = table.row
     out['verdict'] = table.verdict
     return out
+
+def networks_caption(
+    table:pd.DataFrame,   # Rows made by `table_row`
+)->str:                   # Such as 'N1: IR50, quarter width, 48 px; N2: ...'; '' without long descriptions
+    "Descriptions of the networks that `format_rows` numbers"
+    return '; '.join(f'{number}: {name}' for name, number in _network_numbers(table).items())
 
 def interval_caption(
     table:pd.DataFrame,   # Rows made by `table_row`
@@ -218,14 +249,18 @@ class Table:
         fractions = rows[['published', 'ours', 'low', 'high']]/100
         return interval_plot(fractions.assign(published_n=rows.published_n))
 
-    def __repr__(self): return format_rows(self.numbers).to_string()
+    def __repr__(self):
+        rows = format_rows(self.numbers).to_string()
+        return '\n'.join(filter(None, (rows, networks_caption(self.numbers))))
 
     def _repr_html_(self):
         columns = self.numbers[['published', 'published_n', 'ours', 'low', 'high']]
         text = format_rows(self.numbers)
         text.insert(2, '0 to 100 %', [interval_svg(*row) for row in columns.itertuples(index=False)])
         caption = interval_caption(self.numbers)
-        return str(table_html(text, caption, self.links, html_columns=['0 to 100 %']))
+        html = table_html(text, caption, self.links, html_columns=['0 to 100 %'])
+        networks = networks_caption(self.numbers)
+        return str(html + Markup('<p class="soft">{}</p>').format(networks) if networks else html)
 
 # %% ../../nbs/8_reporting/04_tables.ipynb #165fd008
 OFFICIAL = dict(train=773, val=383, test=653)   # Clips on the challenge's lists: of 2016 to 2019; test: of 2017 to 2019
@@ -308,6 +343,17 @@ def _compare(a, b, corpus, deterministic):
     return _Comparison(first, second, groups, is_random)
 
 # %% ../../nbs/8_reporting/04_tables.ipynb #c6c4fe60
+def _not_learned(systems, table):
+    """
+    Networks behind the rows of `systems` that did not learn, as text.
+    A system that is no row of `table` is a mean over its rows: all rows count.
+    """
+    if table is None: return ''
+    rows = table.evidence.values()
+    def behind(system): return [evidence for evidence in rows if evidence.results is system] or rows
+    names = [name for system in systems for evidence in behind(system) for name in evidence.not_learned]
+    return '; '.join(dict.fromkeys(names))
+
 def _p_text(p):
     "A p value as text"
     return ONE_TRAINING if pd.isna(p) else f'{p:.4f}'
@@ -316,30 +362,36 @@ def contrast_table(
     tests:dict[str, tuple], # Name -> two systems: results, seed -> scores, or runs x clips as in `correct_per_run`
     corpus:Corpus,
     deterministic:tuple=(), # Those of the systems whose training has no randomness
+    table:Table|None=None,  # The table with the systems in its rows; None: `did_not_learn` stays empty
 )->pd.DataFrame:   # points (first minus second), low, high: their 95 % interval; p, p_holm: text; over; runs;
-                   # shown_from_points: smallest difference that is found with 80 % power
+                   # shown_from_points: smallest difference that is found with 80 % power;
+                   # did_not_learn: networks behind the systems that did not learn
     "Test the planned contrasts of a table"
     pairs = [_compare(a, b, corpus, deterministic) for a, b in tests.values()]
     differences = [paired_difference(pair.a, pair.b, pair.groups, pair.random) for pair in pairs]
     p_values = np.array([d.p for d in differences])
     n_tests = max(1, np.isfinite(p_values).sum())
-    def row(pair, d, p_holm):
+    def row(systems, pair, d, p_holm):
         points = dict(points=100*d.difference, low=100*d.low, high=100*d.high)
         shown_from = 100*detectable_difference(d, n_tests)
-        return points | dict(p=_p_text(d.p), p_holm=_p_text(p_holm)) | pair.texts | dict(shown_from_points=shown_from)
-    columns = 'points low high p p_holm over runs shown_from_points'.split()
-    return pd.DataFrame(map(row, pairs, differences, holm(p_values)), list(tests), columns)
+        notes = dict(shown_from_points=shown_from, did_not_learn=_not_learned(systems, table))
+        return points | dict(p=_p_text(d.p), p_holm=_p_text(p_holm)) | pair.texts | notes
+    columns = 'points low high p p_holm over runs shown_from_points did_not_learn'.split()
+    return pd.DataFrame(map(row, tests.values(), pairs, differences, holm(p_values)), list(tests), columns)
 
 def non_inferiority_table(
     tests:dict[str, tuple], # As in `contrast_table`: is the first system less than 3 points worse than the second?
     corpus:Corpus,
     deterministic:tuple=(), # As in `contrast_table`
-)->pd.DataFrame:   # points (first minus second), low: their one-sided lower 95 % bound; verdict; over; runs
+    table:Table|None=None,  # As in `contrast_table`
+)->pd.DataFrame:   # points (first minus second), low: their one-sided lower 95 % bound; verdict; over; runs;
+                   # did_not_learn: as in `contrast_table`
     "Test whether systems are not worse than others"
     def row(a, b):
         pair = _compare(a, b, corpus, deterministic)
         result = non_inferior(pair.a, pair.b, pair.groups, pair.random)
-        return dict(points=100*result.difference, low=100*result.low, verdict=result.verdict) | pair.texts
+        points = dict(points=100*result.difference, low=100*result.low)
+        return points | dict(verdict=result.verdict) | pair.texts | dict(did_not_learn=_not_learned((a, b), table))
     return pd.DataFrame.from_dict({name: row(*systems) for name, systems in tests.items()}, 'index')
 
 # %% ../../nbs/8_reporting/04_tables.ipynb #9f741a3b
@@ -416,16 +468,22 @@ def stale_runs(
     return stale.groupby('why').agg(records=('run', 'size'), newest=('when', 'max'))
 
 # %% ../../nbs/8_reporting/04_tables.ipynb #3aff844b
+_LATEX_COLUMNS = {'row': 'l', 'verdict': 'l', 'stands on': 'p{4cm}'}   # others are right-aligned
+
 def table_latex(
     table:Table,
 )->str:
-    "The table as a LaTeX `tabular`, formatted as displayed, after a comment with the kind of its intervals"
-    text = format_rows(table.numbers).replace({'%': r'\%', '_': r'\_', '&': r'\&'}, regex=True)
-    escape = lambda labels: [re.sub('([%_&#])', r'\\\1', str(label)) for label in labels]
-    text.index = escape(text.index)
-    text.columns = escape(text.columns)
-    tabular = text.to_latex(column_format='l' + 'r'*(text.shape[1] - 2) + 'll')
-    return f'% {interval_caption(table.numbers)}\n{tabular}'
+    "The table as a LaTeX `tabular`, as displayed, after a comment with the kind of its intervals"
+    text = format_rows(table.numbers)
+    column_format = 'l' + ''.join(_LATEX_COLUMNS.get(column, 'r') for column in text.columns)
+    text = text.replace({'%': r'\%', '_': r'\_', '&': r'\&'}, regex=True)
+    escape = lambda label: re.sub('([%_&#])', r'\\\1', str(label))
+    text.index = map(escape, text.index)
+    text.columns = map(escape, text.columns)
+    tabular = text.to_latex(column_format=column_format)
+    networks = escape(networks_caption(table.numbers))
+    note = f'{{\\footnotesize {networks}\\par}}\n' if networks else ''
+    return f'% {interval_caption(table.numbers)}\n{tabular}{note}'
 
 # %% ../../nbs/8_reporting/04_tables.ipynb #b6f3df97
 def _evidence_pages(report_dir, table, media, faces):
@@ -433,6 +491,7 @@ def _evidence_pages(report_dir, table, media, faces):
     text = format_rows(table.numbers)
     for row_name, evidence in table.evidence.items():
         cells = text.loc[row_name].to_dict() | dict(interval=table.numbers.interval[row_name])
+        if 'stands on' in cells: cells['stands on'] = evidence.stands_on
         evidence_page(report_dir, table.name, row_name, cells, evidence, media or evidence.data.synthetic, faces)
 
 def save(
