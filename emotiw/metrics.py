@@ -358,10 +358,10 @@ def interval_plot(
     published = [_published_interval(*row) for row in table[['published', 'published_n']].itertuples(index=False)]
     published_low, published_high = np.array(published).reshape(-1, 2).T
     with house_style():
-        ax = ax or plt.subplots(figsize=(5.2, .8 + .38 * len(table)))[1]
+        ax = ax or plt.subplots(figsize=(5.2, .8 + .38 * max(1, len(table))))[1]
         _error_bars(ax, table.published, published_low, published_high, 'published', -.15)
         _error_bars(ax, table.ours, table.low, table.high, 'ours', .15)
         names = [textwrap.fill(str(name), 36) for name in table.index]
-        ax.set(xlabel='accuracy, %', yticks=range(len(table)), yticklabels=names, ylim=(len(table) - .5, -.5))
-        ax.legend(loc='lower left', bbox_to_anchor=(0, 1), ncols=2)
+        ax.set(xlabel='accuracy, %', yticks=range(len(table)), yticklabels=names, ylim=(max(1, len(table)) - .5, -.5))
+        if len(table): ax.legend(loc='lower left', bbox_to_anchor=(0, 1), ncols=2)
     return ax

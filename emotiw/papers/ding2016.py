@@ -71,10 +71,11 @@ def start_weights(
     images:ImageSet,   # Not used
     fold=None,         # Not used
     seed:int=0,        # Not used: the run draws random weights by its seed
-)->Outcome:            # Weights of the backbone; metadata: their origin
+)->Outcome:            # Weights of the backbone; metadata: their origin, and what the network is
     "The weights that `tune_on_images` starts from"
     net = backbone(config.network, weights=config.weights, size=config.size, width=config.width)
-    return Outcome(weights=net.net.state_dict(), metadata=dict(start=net.initialisation))
+    metadata = dict(start=net.initialisation, network=f'{config.title}, not tuned')
+    return Outcome(weights=net.net.state_dict(), metadata=metadata)
 
 # %% ../../nbs/6_papers/00_ding2016.ipynb #2fd4c179
 SET_MODELS = ('subspace', 'covariance', 'gaussian')
@@ -284,18 +285,19 @@ ADDED_SET_MODEL, ADDED_KERNEL_FORM, ADDED_CLASSIFIER = 'covariance', 'rbf', 'PLS
 def added_face_features(
     experiment:Experiment,
     image_set:ImageSet,  # As in `face_features`
-)->dict:                 # Name -> seed -> extractor
+)->tuple:                # Name -> seed -> extractor; the results with AlexNet's start weights, one per seed
     "AlexNet before its tuning and dlib's face recognition network, computed for every clip"
     settings = experiment.settings
     random = settings.alexnet.weights is None
     seeds = experiment.seeds[:settings.face_seeds if random else 1]
     runs = [Run(start_weights, settings.alexnet, image_set, seed=seed) for seed in seeds]
-    starts = {r.run.seed: frame_features(r, settings.faces) for r in run_all(runs, experiment.client, 'start')}
+    starts = run_all(runs, experiment.client, 'start')
     name = 'CNN before FER2013' + ' (random weights)'*random
-    features = {name: starts, 'Face recognition CNN': {0: FrameFeatures(settings.faces, 'dlib', 150)}}
+    features = {name: {r.run.seed: frame_features(r, settings.faces) for r in starts},
+                'Face recognition CNN': {0: FrameFeatures(settings.faces, 'dlib', 150)}}
     for by_seed in features.values():
         for extractor in by_seed.values(): extract(extractor, experiment.paths, experiment.client)
-    return features
+    return features, starts
 
 # %% ../../nbs/6_papers/00_ding2016.ipynb #4f29e046
 def face_counts(

@@ -167,13 +167,13 @@ class Probe:
 
     @cached_property
     def sample_fold(self):
-        "A corpus and a fold of five clips per emotion: four for training, one for the test"
+        "A corpus and a fold of five clips per emotion, all of one group: four for training, one for the test"
         paths = self.clips if self.slowest < SLOW_SECONDS else self.clips[:1]
         rows = []
         for k, emotion in enumerate(self.corpus.emotions):
             for i in range(5):
                 path = paths[(5*k + i) % len(paths)]
-                rows.append(dict(clip=f'all/{emotion}{i}', path=path, split='all', emotion=emotion, group=None))
+                rows.append(dict(clip=f'all/{emotion}{i}', path=path, split='all', emotion=emotion, group='probe'))
         ids = [row['clip'] for row in rows]
         fold = Fold('probe', [clip for clip in ids if clip[-1] != '4'], [clip for clip in ids if clip[-1] == '4'])
         return replace(self.corpus, name='probe', clips=pd.DataFrame(rows)), fold
