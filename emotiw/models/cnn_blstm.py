@@ -20,7 +20,7 @@ from ..features.cache import Extractor, cached_rows
 from ..features.sequences import never_empty
 from .backbone import Backbone, split_at
 from .blstm import BLSTM, clip_probabilities
-from .networks import backbone
+from .networks import backbone, network_title
 
 # %% ../../nbs/5_models/10_cnn_blstm.ipynb #5729fd3c
 class CnnBLSTM(nn.Module):
@@ -91,6 +91,7 @@ class CnnBLSTMConfig:
     dropout: float = 0.            # Dropout rate of the features
     max_images: int|None = None    # Images per clip, from its start; None: all
     n_val_groups: int|None = None  # As in `fold_rows_with_selection`
+    width: float = 1.              # Share of the CNN's published channels
 
 # %% ../../nbs/5_models/10_cnn_blstm.ipynb #690e58b4
 class _ReadImages:
@@ -119,7 +120,7 @@ def train_cnn_blstm(
         y = class_index(part, rows.classes)
         return PrefetchBatches((paths,), y, config.schedule.batch_size, seed, _ReadImages(config))
     torch.manual_seed(seed)
-    cnn = backbone(config.network, weights=config.weights, size=config.size)
+    cnn = backbone(config.network, weights=config.weights, size=config.size, width=config.width)
     net = CnnBLSTM(cnn, config.layer, config.sizes, len(rows.classes), config.init_range, config.dropout)
     train = batches(rows.train, seed)
     val = batches(rows.val) if len(rows.val) else None
@@ -127,6 +128,7 @@ def train_cnn_blstm(
     def predict(part): return pd.DataFrame(probabilities(net, batches(part)), part['clip'], rows.classes)
     out_of_fold = predict(rows.selection)
     y = class_index(rows.selection, rows.classes)
-    learning = check_predictions(f'{config.network} and BLSTM, fold {fold.name}, seed {seed}', out_of_fold, y)
-    metadata = dict(waited=history.attrs['data_wait'], **learning)
+    network = f'{network_title(config.network, config.width, config.size)}, trained with the BLSTM'
+    learning = check_predictions(f'{network}, fold {fold.name}, seed {seed}', out_of_fold, y)
+    metadata = dict(waited=history.attrs['data_wait'], network=network, **learning)
     return Outcome(predict(rows.test), history, out_of_fold=out_of_fold, metadata=metadata)

@@ -236,5 +236,5 @@ def frame_features(
     "Extractor of frame features by a tuned network"
     config = tuned.run.config
     as_fer2013 = 'fer' in tuned.run.data.name
-    file = tuned.weights if weights else None
+    file = tuned.weights if weights and config.network != 'dlib' else None     # dlib keeps its weights to itself
     return FrameFeatures(faces, config.network, config.size, as_fer2013, file, layer=layer, width=config.width)

@@ -33,7 +33,8 @@ def _resnet_layers(block, depths, width):
             self.conv1 = nn.Conv2d(3, channels, 7, 2, 3, bias=False)
             self.bn1 = nn.BatchNorm2d(channels)
             self.inplanes = channels
-    layers = OrderedDict(SlimResNet(getattr(resnet, block), depths).named_children())
+    net = SlimResNet(getattr(resnet, block), depths, zero_init_residual=True)
+    layers = OrderedDict(net.named_children())
     del layers['fc']
     return layers | dict(flat=nn.Flatten())
 
@@ -86,7 +87,7 @@ def _vgg16_layers(width, batch_norm, side):
     for name, n_in in [('fc6', n_out*side*side), ('fc7', hidden)]:
         layers[name] = nn.Linear(n_in, hidden)
         layers[f'{name}_relu'] = nn.ReLU(inplace=True)
-        layers[f'{name}_drop'] = nn.Dropout(.5)
+        layers[f'{name}_drop'] = nn.Dropout(.5*width)
     return layers
 
 def _vgg16(name, size, width, batch_norm, **preprocessing):
@@ -119,7 +120,7 @@ class _ImprovedResidualUnit(nn.Module):
 # %% ../../nbs/5_models/02_networks.ipynb #b672b99b
 class _IR50(nn.Module):
     "IR_50 for inputs of `head` px (a multiple of 16); the last map of any other input is pooled to that size"
-    def __init__(self, head, width=1., dropout=.5):
+    def __init__(self, head, width=1.):
         super().__init__()
         side = head//16
         widths = [round(channels*width) for channels in (64, 64, 128, 256, 512)]
@@ -128,7 +129,7 @@ class _IR50(nn.Module):
         self.input_layer = nn.Sequential(stem, nn.BatchNorm2d(first), nn.PReLU(first))
         self.body = nn.Sequential(*self._units(widths))
         self.output_layer = nn.Sequential(
-            nn.BatchNorm2d(last), nn.Dropout(dropout), nn.Flatten(), nn.Linear(last*side*side, last),
+            nn.BatchNorm2d(last), nn.Dropout(.5*width), nn.Flatten(), nn.Linear(last*side*side, last),
             nn.BatchNorm1d(last))
         self.pool = nn.AdaptiveAvgPool2d(side)
 
@@ -190,7 +191,7 @@ def c3d_layers(
     return layers
 
 def _c3d_stills(size=112, width=1.):
-    net = nn.Sequential(c3d_layers(size, width, batch_norm=True, dims=2)).apply(he_init)
+    net = nn.Sequential(c3d_layers(size, width, batch_norm=True, dropout=.5*width, dims=2)).apply(he_init)
     resize = round(size*128/112)
     return Backbone('c3d_stills', net, net.fc7.out_features, size, mean=_C3D_MEAN, std=[1/255]*3, resize_size=resize)
 

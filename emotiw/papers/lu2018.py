@@ -5,10 +5,10 @@
 # %% auto #0
 __all__ = ['TEST_ACCURACY', 'TEST_N', 'CHAMPION_2017', 'NETWORKS', 'WINNER2016', 'WEIGHTINGS', 'SCALES', 'CnnConfig',
            'equal_weights', 'winner_weights', 'FusedNetworks', 'fuse_networks', 'select_network',
-           'selected_network_scores', 'Scale', 'network_labels', 'missing_input', 'network_inputs', 'network_results']
+           'selected_network_scores', 'Scale', 'missing_input', 'network_inputs', 'face_cnns', 'network_results',
+           'starts_text']
 
 # %% ../../nbs/6_papers/01_lu2018.ipynb #c20d9fa2
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 import pandas as pd
@@ -22,8 +22,7 @@ from ..features.extractors import FaceCrops
 from ..models.blstm import BLSTMConfig, train_blstm
 from ..models.c3d import C3DConfig, train_c3d
 from ..models.cnn_blstm import CnnBLSTMConfig, train_cnn_blstm
-from ..models.deep_features import FrameFeatures
-from ..models.finetuning import ImageTuning, frame_features, tune_on_images
+from ..models.finetuning import ImageTuning, StartWeights, frame_features, load_network, tune_on_images
 from emotiw.models.score_fusion import (
     accuracy_weights,
     fuse,
@@ -32,7 +31,7 @@ from emotiw.models.score_fusion import (
     scores_by_seed,
     weighted_mean,
 )
-from ..models.spectrogram_cnn import Segments, VoiceImages, Voices
+from ..models.spectrogram_cnn import Segments, SpeechImages, VoiceImages, Voices
 
 # %% ../../nbs/6_papers/01_lu2018.ipynb #8f5f1738
 TEST_ACCURACY, TEST_N = 60.643185, 653   # fused system, per cent of AFEW's test part; clips
@@ -44,7 +43,7 @@ NETWORKS = ('VGG-Face', 'ResNet-50', 'C3D', 'sound')
 class CnnConfig:
     "A CNN whose features a BLSTM reads"
     tuning: ImageTuning        # Network, input size, initial weights, tuning on still images
-    tuned: bool = True         # False: random weights, no tuning
+    tuned: bool = True         # False: its start weights as they are, not tuned
     layer: str|None = None     # Layer whose output is the feature; None: the network's last
     trainable_from: str|None = None   # First layer that is trained together with the BLSTM; None: all are frozen
 
@@ -126,40 +125,48 @@ class Scale:
     vggface: CnnConfig
     resnet: CnnConfig
     sound_cnn: CnnConfig
-    voices: Voices         # Synthetic utterances that the sound's CNN is tuned on, if it is
+    voices: Voices         # Synthetic utterances that the sound's CNN learns first, without a corpus of voices
     blstm_sizes: tuple     # Sizes of the BLSTM's layers, both directions together
     schedule: Schedule     # Training of the BLSTMs
     c3d: C3DConfig         # Consecutive frames at `paper`, frames spread over the clip at the other scales
-    seeds: int             # Number of seeds; 3 at quick, 5 at paper
+    seeds: int             # Number of seeds
     init_range: float = .02   # The BLSTM's weights start uniform in ±`init_range`; its inputs have thousands of values
     dropout: float = .5    # Of a frame's features
+    c3d_stills: ImageTuning|None = None  # Training of C3D's layers on still faces; None: C3D starts from `c3d.weights`
+    known_emotions: CnnConfig|None = None  # Takes ResNet-50's place on real corpora: it has learnt real faces' emotions
+    known_faces: CnnConfig|None = None   # Takes VGG-Face's place on real corpora where only drawn faces could tune it
 
 # %% ../../nbs/6_papers/01_lu2018.ipynb #9ee82b8d
-_TINY_CNN = CnnConfig(ImageTuning('resnet18', 32, Schedule(1, 10), limit=20, augmentation='none'), tuned=False)
+_TINY_TUNING = ImageTuning('resnet18', 32, Schedule(1, 10), limit=20, augmentation='none', width=.25)
 
 _TINY = Scale(
     faces=FaceCrops(2, size=48),
     segments=Segments(size=32),
-    vggface=_TINY_CNN,
-    resnet=CnnConfig(_TINY_CNN.tuning),
-    sound_cnn=_TINY_CNN,
+    vggface=CnnConfig(replace(_TINY_TUNING, network='vggface_bn', width=.125), layer='fc6_relu'),
+    resnet=CnnConfig(_TINY_TUNING),
+    sound_cnn=CnnConfig(_TINY_TUNING, trainable_from='layer4'),
     voices=Voices(28),
     blstm_sizes=(8,),
     schedule=Schedule(1, 16, 1e-2),
-    c3d=C3DConfig(FaceCrops(2, size=48), 32, Schedule(1, 16, 1e-4)),
-    seeds=1)
+    c3d=C3DConfig(FaceCrops(2, size=48), 32, Schedule(1, 16, 1e-4), width=.125, batch_norm=True),
+    seeds=1,
+    c3d_stills=replace(_TINY_TUNING, network='c3d_stills', width=.125))
 
 _QUICK = Scale(
     faces=FaceCrops(16, size=64),
-    segments=Segments(size=64),
-    vggface=CnnConfig(ImageTuning('vggface', 32), tuned=False, layer='pool5'),   # fc6 of random numbers adds none
-    resnet=CnnConfig(ImageTuning('resnet18', 40, Schedule(4, 32, 2e-3))),
-    sound_cnn=CnnConfig(ImageTuning('vgg16', 32), tuned=False, layer='pool5'),
-    voices=Voices(),
+    segments=Segments(size=48),
+    vggface=CnnConfig(ImageTuning('vggface_bn', 48, Schedule(4, 32, 1e-3), limit=12_000, width=.25), layer='fc6_relu'),
+    resnet=CnnConfig(ImageTuning('resnet50', 64, Schedule(6, 32, 2e-3), width=.25)),
+    sound_cnn=CnnConfig(
+        ImageTuning('vgg16_bn', 48, Schedule(4, 32, 1e-3), width=.25, augmentation='none'), trainable_from='conv4_1'),
+    voices=Voices(560),
     blstm_sizes=(64,),
-    schedule=Schedule(25, 16, 2e-3, patience=6),
-    c3d=C3DConfig(FaceCrops(16, size=64), 24, Schedule(5, 8, 5e-4), width=.125),
-    seeds=5)
+    schedule=Schedule(12, 16, 1e-3, patience=12),
+    c3d=C3DConfig(FaceCrops(16, size=64), 48, Schedule(4, 8, 5e-4), dropout=.125, width=.25, batch_norm=True),
+    seeds=5,
+    c3d_stills=ImageTuning('c3d_stills', 48, Schedule(4, 32, 1e-3), limit=14_000, width=.25),
+    known_emotions=CnnConfig(ImageTuning('small', 48, weights='emotiw-faces'), tuned=False),
+    known_faces=CnnConfig(ImageTuning('dlib', 150, weights='dlib-face'), tuned=False))
 
 _VGG16_TUNING = ImageTuning(
     'vgg16', 224, Schedule(10, 64, 1e-4), weights='vgg16-imagenet', augmentation='none')
@@ -170,7 +177,7 @@ _PAPER = Scale(
     segments=Segments(),
     vggface=CnnConfig(ImageTuning('vggface', 224, Schedule(20, 64, 1e-4)), layer='fc6_relu'),
     resnet=CnnConfig(ImageTuning('resnet50', 224, Schedule(20, 64, 1e-3), weights='resnet50-imagenet')),
-    sound_cnn=CnnConfig(_VGG16_TUNING, layer='fc6_relu'),
+    sound_cnn=CnnConfig(_VGG16_TUNING, trainable_from='conv5_1'),
     voices=Voices(14_000),
     blstm_sizes=(256,),
     schedule=Schedule(100, 32, 1e-3, weight_decay=1e-4, patience=15),
@@ -178,25 +185,6 @@ _PAPER = Scale(
     seeds=5)
 
 SCALES = dict(tiny=_TINY, quick=_QUICK, paper=_PAPER)
-
-# %% ../../nbs/6_papers/01_lu2018.ipynb #cde2bcae
-def network_labels(
-    scale:Scale,
-)->dict[str, str]:   # Network -> name of its row
-    "Names of the networks, with their substitutes at this scale"
-    cnns = {
-        'VGG-Face': ('vggface', scale.vggface),
-        'ResNet-50': ('resnet50', scale.resnet),
-        'sound': ('vgg16', scale.sound_cnn)}
-    labels = {}
-    for name in NETWORKS:
-        network, cnn = cnns.get(name, (None, None))
-        notes = []
-        if cnn and cnn.tuning.network != network: notes.append(cnn.tuning.network)
-        if cnn and not cnn.tuned: notes.append('random numbers')
-        if name == 'C3D' and scale.c3d.width != 1: notes.append(f'{scale.c3d.width:g} of its width')
-        labels[name] = f"{name} ({', '.join(notes)})" if notes else name
-    return labels
 
 # %% ../../nbs/6_papers/01_lu2018.ipynb #fe7a62db
 def missing_input(
@@ -215,10 +203,23 @@ def network_inputs(
     return {name: extractor for name, extractor in inputs.items() if not missing_input(experiment, (name,))}
 
 # %% ../../nbs/6_papers/01_lu2018.ipynb #eb45e69c
-def _features(cnn, images, tuned):
-    "Extractor of a CNN's features of the images that the extractor `images` gives"
-    if tuned: return frame_features(tuned, images, layer=cnn.layer)
-    return FrameFeatures(images, cnn.tuning.network, cnn.tuning.size, layer=cnn.layer)
+def face_cnns(
+    experiment:Experiment,
+    image_set:ImageSet,      # For tuning the networks
+)->dict[str, CnnConfig]:     # Network -> configuration
+    "The CNNs on faces: the scale's, and on a real corpus networks that know real faces"
+    scale = experiment.settings
+    cnns = {'VGG-Face': scale.vggface, 'ResNet-50': scale.resnet}
+    if experiment.corpus.synthetic: return cnns
+    if scale.known_emotions: cnns['ResNet-50'] = scale.known_emotions
+    if scale.known_faces and image_set.synthetic: cnns['VGG-Face'] = scale.known_faces
+    return cnns
+
+def _start_run(cnn, image_set):
+    "Run that tunes a CNN, or loads its start weights"
+    if cnn.tuned: return Run(tune_on_images, cnn.tuning, image_set)
+    trained_on = 'faces (recognition)' if cnn.tuning.network == 'dlib' else 'ferplus'
+    return Run(load_network, cnn.tuning, StartWeights(cnn.tuning.weights, trained_on))
 
 def _blstm_runs(experiment, cnn, images, tuned):
     "Runs of a CNN-BLSTM, one per fold and seed; features of a frozen CNN are computed here"
@@ -226,51 +227,65 @@ def _blstm_runs(experiment, cnn, images, tuned):
     options = dict(sizes=scale.blstm_sizes, schedule=scale.schedule, init_range=scale.init_range, dropout=scale.dropout,
                    n_val_groups=experiment.n_val_groups)
     if cnn.trainable_from:
-        function = train_cnn_blstm
-        weights = tuned and tuned.weights
-        network, size = cnn.tuning.network, cnn.tuning.size
-        config = CnnBLSTMConfig(images, network, size, weights, cnn.trainable_from, **options)
+        function, network = train_cnn_blstm, cnn.tuning
+        config = CnnBLSTMConfig(
+            images, network.network, network.size, tuned.weights, cnn.trainable_from, width=network.width, **options)
     else:
         function = train_blstm
-        features = _features(cnn, images, tuned)
+        features = frame_features(tuned, images, layer=cnn.layer)
         extract(features, experiment.paths, experiment.client)
         config = BLSTMConfig(features, **options)
     return [Run(function, config, experiment.corpus, fold, seed) for fold, seed in experiment.fold_seeds]
 
-def _c3d_runs(experiment):
-    "Runs of C3D, one per fold and seed"
+def _c3d_runs(experiment, stills):
+    "Runs of C3D, one per fold and seed; `stills` is the result of its training on still faces, or None"
     config = replace(experiment.settings.c3d, n_val_groups=experiment.n_val_groups)
+    if stills: config = replace(config, stills=stills.weights, as_fer2013='fer' in stills.run.data.name)
     return [Run(train_c3d, config, experiment.corpus, fold, seed) for fold, seed in experiment.fold_seeds]
 
 # %% ../../nbs/6_papers/01_lu2018.ipynb #4bd3e2b1
-def _cnn_blstm_results(experiment, cnns):
-    "Tune CNNs and train BLSTMs on them: results by network, and the results of the tuning"
-    tuning_runs = {name: Run(tune_on_images, cnn.tuning, image_set)
-                   for name, (cnn, _, image_set) in cnns.items() if cnn.tuned}
-    tuned = dict(zip(tuning_runs, run_all(list(tuning_runs.values()), experiment.client, 'tuning')))
-    runs = {name: _blstm_runs(experiment, cnn, images, tuned.get(name)) for name, (cnn, images, _) in cnns.items()}
-    all_runs = [run for network_runs in runs.values() for run in network_runs]
-    results = iter(run_all(all_runs, experiment.client, 'blstms'))
-    return {name: [next(results) for _ in network_runs] for name, network_runs in runs.items()}, tuned
+def _start_runs(experiment, cnns, image_set):
+    "Network -> run that makes its start weights; none for a C3D with weights of its own"
+    scale = experiment.settings
+    if experiment.voices: speech = SpeechImages(experiment.voices, scale.segments)
+    else: speech = VoiceImages(scale.voices, scale.segments)
+    runs = {name: _start_run(cnn, speech if name == 'sound' else image_set) for name, cnn in cnns.items()}
+    only_drawn = image_set is None or (image_set.synthetic and not experiment.corpus.synthetic)
+    if scale.c3d_stills and not only_drawn: runs['C3D'] = Run(tune_on_images, scale.c3d_stills, image_set)
+    return runs
+
+def _extract_inputs(experiment, inputs):
+    "Compute the inputs of the networks, of the corpus and of the corpus of voices"
+    for extractor in dict.fromkeys(inputs.values()): extract(extractor, experiment.paths, experiment.client)
+    voices = experiment.voices
+    if voices and 'sound' in inputs:
+        extract(inputs['sound'], dict(zip(voices.clips['clip'], voices.clips.path)), experiment.client)
 
 def network_results(
     experiment:Experiment,
     image_set:ImageSet|None,  # For tuning the face networks; None for a corpus without pictures
-)->tuple:                     # Network -> results, one per fold and seed; CNN -> result of its tuning
+)->tuple:                     # Network -> results, one per fold and seed; network -> result that made its start
     "Train the networks that the corpus has input for on every fold"
-    scale = experiment.settings
-    voices = VoiceImages(scale.voices, scale.segments)
-    cnns = {   # configuration, extractor of its input, image set for its tuning
-        'VGG-Face': (scale.vggface, scale.faces, image_set),
-        'ResNet-50': (scale.resnet, scale.faces, image_set),
-        'sound': (scale.sound_cnn, scale.segments, voices)}
+    scale, client = experiment.settings, experiment.client
     inputs = network_inputs(experiment)
+    _extract_inputs(experiment, inputs)
+    cnns = {'sound': scale.sound_cnn} | (face_cnns(experiment, image_set) if image_set else {})
     cnns = {name: cnn for name, cnn in cnns.items() if name in inputs}
-    for extractor in dict.fromkeys(inputs.values()): extract(extractor, experiment.paths, experiment.client)
-    c3d_runs = _c3d_runs(experiment) if 'C3D' in inputs else []
-    with ThreadPoolExecutor(1) as executor:
-        c3d = executor.submit(run_all, c3d_runs, experiment.client, 'c3d')
-        if not experiment.client: c3d.result()      # without a cluster: one after the other
-        results, tuned = _cnn_blstm_results(experiment, cnns)
-        results['C3D'] = c3d.result()
-    return {name: results[name] for name in NETWORKS if name in inputs}, tuned
+    start_runs = _start_runs(experiment, cnns, image_set)
+    starts = dict(zip(start_runs, run_all(list(start_runs.values()), client, 'tuning')))
+    runs = {name: _blstm_runs(experiment, cnn, inputs[name], starts[name]) for name, cnn in cnns.items()}
+    if 'C3D' in inputs: runs['C3D'] = _c3d_runs(experiment, starts.get('C3D'))
+    results = iter(run_all([run for network_runs in runs.values() for run in network_runs], client, 'networks'))
+    by_network = {name: [next(results) for _ in network_runs] for name, network_runs in runs.items()}
+    return {name: by_network[name] for name in NETWORKS if name in inputs}, starts
+
+# %% ../../nbs/6_papers/01_lu2018.ipynb #7a0b6da3
+def starts_text(
+    starts:dict,   # Network -> result that made its start, as `network_results` returns them
+)->str:            # Markdown, one paragraph per network
+    "What each network has learnt before the corpus, and how much of the part that it was not tuned on was right"
+    def counts(metadata):
+        if 'k' not in metadata: return ''
+        return ': {k} of {n} right on its {part} part, {train} to train on'.format(**metadata)
+    return '\n\n'.join(f"{name}: {r.metadata['network']}{counts(r.metadata)}; start: {r.metadata['start']}."
+                       for name, r in starts.items())

@@ -274,14 +274,14 @@ _QUICK = Scale(
     faces_enhanced=FaceCrops(8, size=64),
     networks=dict(
         VGGFace=ImageTuning('vggface_bn', 48, Schedule(4, 32, 1e-3), limit=12_000, width=.25),
-        ResNet18=ImageTuning('resnet18', 48, Schedule(4, 32, 2e-3), width=.5),
+        ResNet18=ImageTuning('resnet18', 64, Schedule(4, 32, 2e-3), limit=16_000, width=.5),
         IR50=ImageTuning('ir50', 48, Schedule(4, 32, 2e-3), limit=12_000, width=.25)),
     face_network='IR50',
     voices=Voices(560),
-    voice_tuning=_slim_sound(Schedule(12, 16, 1e-3, patience=12)),
-    sound_tuning=_slim_sound(Schedule(12, 16, 1e-3, patience=12)),
+    voice_tuning=_slim_sound(Schedule(16, 16, 1e-3, patience=16)),
+    sound_tuning=_slim_sound(Schedule(12, 16, 3e-4, patience=12)),
     schedule=Schedule(30, 32, 3e-3, patience=10),
-    joint_schedule=Schedule(12, 16, 1e-3, patience=12),
+    joint_schedule=Schedule(12, 16, 3e-4, head_lr_factor=5., patience=12),
     m=64, k=5, o=128, dropout=.3, seeds=5,
     real_face=ImageTuning('small', 48, Schedule(3, 64, 5e-4), weights='emotiw-faces'))
 
