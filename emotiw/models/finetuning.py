@@ -115,6 +115,7 @@ class ImageTuning:
     hidden_weights: str|None = None   # Initial weights of the hidden layers, as `weights`
     augmentation: str = 'augment'     # A key of `AUGMENTATIONS`; images of synthetic sets are at most mirrored
     width: float = 1.                 # Share of the published channels
+    stop_on: str|None = None   # Split of the set that stops the training, such as 'val'; None: a slice of 'train'
 
     @property
     def title(self):
@@ -143,10 +144,12 @@ def train_val_rows(
     rows:pd.DataFrame,     # Rows of `ImageSet.images`: the training split
     config:ImageTuning,    # Its `limit`
     seed:int,              # Draws the rows and their order
+    val:pd.DataFrame|None=None,   # Rows of another split for validation; None: a slice of `rows`, stratified by emotion
 )->tuple[pd.DataFrame, pd.DataFrame]:
-    "At most `limit` rows in random order, divided into training rows and a validation slice, stratified by emotion"
+    "Training rows in random order, and validation rows; both from at most `limit` of `rows`, if `val` is None"
     rng = np.random.default_rng(seed)
     rows = rows.iloc[rng.permutation(len(rows))[:config.limit]]
+    if val is not None: return rows, val
     is_val = rows.groupby('emotion').cumcount() % 7 == 0
     return rows[~is_val], rows[is_val]
 
@@ -170,6 +173,25 @@ def _train_and_test_splits(images):
                             'and a val or test split to measure the result')
     return train, test
 
+def _splits_to_stop_on(images, stop_on):
+    "The training split, the split that stops the training, and 'test', the split to report"
+    if stop_on in ('train', 'test'):
+        raise UserError(f'stop_on={stop_on!r}: a split to train on or to report cannot stop the training; name another')
+    splits = dict(list(images.images.groupby('split')))
+    missing = [name for name in ('train', stop_on, 'test') if name not in splits]
+    if missing:
+        raise UserError(f"{images.name}: no images in its {' and '.join(missing)} split: with stop_on={stop_on!r} "
+                        'another split is reported, test; use a set that has them, or stop_on=None')
+    return splits['train'], splits[stop_on], splits['test']
+
+def _image_splits(config, images, seed):
+    "Rows to train on, to stop the training, and to report"
+    if config.stop_on:
+        train, val, test = _splits_to_stop_on(images, config.stop_on)
+        return *train_val_rows(train, config, seed, val), test
+    train, test = _train_and_test_splits(images)
+    return *train_val_rows(train, config, seed), test
+
 def _augmented_classifier(config, images):
     "The network to tune, with its initial weights"
     net = backbone(config.network, weights=config.weights, size=config.size, width=config.width)
@@ -186,8 +208,7 @@ def tune_on_images(
     seed:int=0,
 )->Outcome:               # Probabilities of the val or test split; weights of the backbone
     "Fine-tune a face network on an image set; the metadata counts correct (`k`) and all (`n`) images of that split"
-    train_split, test = _train_and_test_splits(images)
-    train, val = train_val_rows(train_split, config, seed)
+    train, val, test = _image_splits(config, images, seed)
     net = _augmented_classifier(config, images)
     classifier = net.classifier
     batches = functools.partial(_image_batches, config, classifier.backbone.resize_size, images)

@@ -84,7 +84,7 @@ def repeat_to_width(
 def mask_random(
     x:Tensor,               # Windows `(B, C, rows, columns)`
     dim:int,                # Axis along which to mask: -2 for frequency, -1 for time
-    rng:torch.Generator,
+    rng:torch.Generator,    # Draws the masks
     widest:float=.2,        # Largest width of a mask, as a share of the axis
 )->Tensor:                  # The same shape
     "Set a random stretch of each window to 0; SpecAugment (Park et al. 2019)"
@@ -216,7 +216,7 @@ def _voice_examples(config, voices, seed):
 
 def tune_on_voices(
     config:SoundTuning,
-    voices:Voices|Corpus,
+    voices:Voices|Corpus, # Speech with known emotions
     fold=None,            # Not used
     seed:int=0,
 )->Outcome:               # AlexNet's weights; metadata: `k` of `n` validation utterances correct, `train` utterances

@@ -5,10 +5,11 @@
 # %% auto #0
 __all__ = ['TEST_N', 'VAL_N', 'TEST_ACCURACY', 'BASELINE_ACCURACY', 'BLSTM_VAL_RANGE', 'BLSTM_GAIN', 'STATED_RECALL',
            'SOUND_VS_FACES', 'SET_MODELS', 'KERNEL_FORMS', 'FUNCTIONALS_SVM', 'SCALES', 'ADDED_SET_MODEL',
-           'ADDED_KERNEL_FORM', 'ADDED_CLASSIFIER', 'is_afew4', 'face_image_set', 'start_weights', 'SetKernelConfig',
-           'face_frames', 'compute_set_kernels', 'KernelConfig', 'train_kernel_classifier', 'select_structure',
-           'selected_sound_results', 'selected_sound_scores', 'best_epochs', 'retrained_sound_results', 'Scale',
-           'face_features', 'added_face_features', 'face_counts', 'kernel_results', 'face_scores', 'sound_results']
+           'ADDED_KERNEL_FORM', 'ADDED_CLASSIFIER', 'RECOGNITION', 'is_afew4', 'face_image_set', 'start_weights',
+           'SetKernelConfig', 'face_frames', 'compute_set_kernels', 'KernelConfig', 'train_kernel_classifier',
+           'select_structure', 'selected_sound_results', 'selected_sound_scores', 'best_epochs',
+           'retrained_sound_results', 'Scale', 'face_features', 'recognition_missing', 'added_face_features',
+           'face_counts', 'kernel_results', 'face_scores', 'sound_results']
 
 # %% ../../nbs/6_papers/00_ding2016.ipynb #fefa743a
 import re
@@ -229,6 +230,7 @@ class Scale:
     face_seeds: int         # Tunings of AlexNet, with the first seeds
     egemaps: Egemaps = Egemaps()                  # Section 2.2.2: 88 functionals per 40 ms
     egemaps_frames: Egemaps = Egemaps('frames')   # The other reading: 23 descriptors per 40 ms
+    recognise_drawn: bool = False   # Compute the face recognition network of Table 6 on a synthetic corpus, too
 
 # %% ../../nbs/6_papers/00_ding2016.ipynb #5d45e3f5
 _TINY = Scale(
@@ -237,7 +239,7 @@ _TINY = Scale(
     grid=Grid(r=(1, 2), eps=(.1,), degree=(1,), gamma=(1.,), components=(2,), C=(1.,)),
     structures={1: (4,), 2: (6,), 3: (4, 4), 4: (6, 6), 5: (4, 4, 4), 6: (6, 8, 4)},
     schedule=Schedule(1, 16, 1e-2),
-    seeds=1, face_seeds=2)
+    seeds=1, face_seeds=2, recognise_drawn=True)
 
 _QUICK = Scale(
     faces=FaceCrops(8, size=64),
@@ -255,7 +257,7 @@ _PAPER = Scale(
     faces=FaceCrops(None, size=224),
     alexnet=ImageTuning(
         'alexnet', 227, _ALEXNET_SCHEDULE, weights='alexnet-imagenet', dropout=0., votes=False,
-        hidden=(4096, 4096), hidden_weights='alexnet-fc7-imagenet', augmentation='mirror'),
+        hidden=(4096, 4096), hidden_weights='alexnet-fc7-imagenet', augmentation='mirror', stop_on='val'),
     grid=Grid(),
     structures={1: (64,), 2: (128,), 3: (64, 64), 4: (128, 128), 5: (128, 128, 128), 6: (156, 300, 102)},
     schedule=Schedule(500, 10, 1e-5, 'sgd', 0., lr_step_epochs=500, patience=20),
@@ -264,6 +266,11 @@ _PAPER = Scale(
 SCALES = dict(tiny=_TINY, quick=_QUICK, paper=_PAPER)
 
 # %% ../../nbs/6_papers/00_ding2016.ipynb #732c39a9
+def _tuning_config(settings, image_set):
+    "Settings of AlexNet's tuning on an image set; one without 'val' and 'test' stops it on a slice of 'train'"
+    has_splits = {'val', 'test'} <= set(image_set.images.split)
+    return settings.alexnet if has_splits else replace(settings.alexnet, stop_on=None)
+
 def face_features(
     experiment:Experiment,
     image_set:ImageSet,  # As `face_image_set` returns it
@@ -271,7 +278,8 @@ def face_features(
     "The three features of a frame, computed for every clip; CNN features for each seed of AlexNet"
     settings = experiment.settings
     seeds = experiment.seeds[:settings.face_seeds]
-    tuning_runs = [Run(tune_on_images, settings.alexnet, image_set, seed=seed) for seed in seeds]
+    config = _tuning_config(settings, image_set)
+    tuning_runs = [Run(tune_on_images, config, image_set, seed=seed) for seed in seeds]
     tuned = run_all(tuning_runs, experiment.client, 'tuning')
     cnns = {r.run.seed: frame_features(r, settings.faces) for r in tuned}
     features = {'CNN': cnns, 'Dense SIFT': {0: DenseSift(settings.faces)}, 'HOG': {0: Hog(settings.faces)}}
@@ -281,20 +289,29 @@ def face_features(
 
 # %% ../../nbs/6_papers/00_ding2016.ipynb #8e27cb03
 ADDED_SET_MODEL, ADDED_KERNEL_FORM, ADDED_CLASSIFIER = 'covariance', 'rbf', 'PLS'
+RECOGNITION = 'Face recognition CNN'   # Name of the feature
+
+def recognition_missing(
+    experiment:Experiment,
+)->str:                  # '' if nothing is missing
+    "Why the face recognition network is not computed"
+    drawn = experiment.corpus.synthetic and not experiment.settings.recognise_drawn
+    reason = 'needs real faces: a recognition network says nothing about drawn ones'
+    return experiment.missing('faces') or reason*drawn
 
 def added_face_features(
     experiment:Experiment,
     image_set:ImageSet,  # As in `face_features`
 )->tuple:                # Name -> seed -> extractor; the results with AlexNet's start weights, one per seed
-    "AlexNet before its tuning and dlib's face recognition network, computed for every clip"
+    "AlexNet before its tuning and, unless `recognition_missing`, dlib's face recognition network, for every clip"
     settings = experiment.settings
     random = settings.alexnet.weights is None
     seeds = experiment.seeds[:settings.face_seeds if random else 1]
     runs = [Run(start_weights, settings.alexnet, image_set, seed=seed) for seed in seeds]
     starts = run_all(runs, experiment.client, 'start')
     name = 'CNN before FER2013' + ' (random weights)'*random
-    features = {name: {r.run.seed: frame_features(r, settings.faces) for r in starts},
-                'Face recognition CNN': {0: FrameFeatures(settings.faces, 'dlib', 150)}}
+    features = {name: {r.run.seed: frame_features(r, settings.faces) for r in starts}}
+    if not recognition_missing(experiment): features[RECOGNITION] = {0: FrameFeatures(settings.faces, 'dlib', 150)}
     for by_seed in features.values():
         for extractor in by_seed.values(): extract(extractor, experiment.paths, experiment.client)
     return features, starts
