@@ -25,6 +25,7 @@ from emotiw.papers.zhou2019 import (
     ensemble_runs,
     ensemble_scores,
     face_image_sets,
+    face_network_runs,
     median_best_epoch,
     missing_feature,
     train_class_weights,
@@ -122,7 +123,8 @@ def predict_submission(
         raise UserError(f'class weights {weights!r}: choose one of {", ".join(class_weights)}')
     image_sets = face_image_sets(open_image_sets(images, scale))
     experiment = replace(experiment, folds=[submission_fold(experiment.corpus)], seeds=[0])
-    available = enhanced_features(None, *image_sets[1:])   # checked by name, before anything is trained
+    second = face_network_runs(experiment, image_sets)[1:]
+    available = enhanced_features(None, *second)   # checked by name, before anything is trained
     missing = missing_feature(submission.members, available)
     if missing: raise UserError(f'submission {number}: there is no {missing}')
     tuned_faces = tune_face_networks(experiment, image_sets)

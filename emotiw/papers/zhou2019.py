@@ -6,10 +6,10 @@
 __all__ = ['PUBLISHED_N', 'IMAGE_SETS', 'TABLE1', 'TABLE1_N', 'FROZEN_ACCURACY', 'TABLE2', 'STATED_ACCURACY', 'TABLE3',
            'SUBMISSIONS', 'CLASS_WEIGHTS', 'TEST_COUNTS', 'SCALES', 'Submission', 'AudioVisualConfig',
            'attention_curves', 'train_audiovisual', 'JointConfig', 'JointAudioVisual', 'train_jointly', 'Scale',
-           'face_image_sets', 'tune_face_networks', 'TunedAudio', 'pretraining_run', 'pretrain_audio', 'tune_audio',
-           'system_runs', 'joint_runs', 'compute_results', 'select_by_val_loss', 'best_epoch_accuracy',
-           'enhanced_features', 'missing_feature', 'ensemble_runs', 'train_class_weights', 'ensemble_scores',
-           'median_best_epoch']
+           'face_image_sets', 'face_network_runs', 'tune_face_networks', 'TunedAudio', 'pretraining_run',
+           'pretrain_audio', 'tune_audio', 'system_runs', 'joint_runs', 'compute_results', 'select_by_val_loss',
+           'best_epoch_accuracy', 'enhanced_features', 'missing_feature', 'ensemble_runs', 'train_class_weights',
+           'ensemble_scores', 'median_best_epoch']
 
 # %% ../../nbs/6_papers/02_zhou2019.ipynb #816da0bb
 from dataclasses import dataclass, replace
@@ -316,16 +316,22 @@ def _tuning_from_start(start, images):
         return Run(load_network, start, StartWeights(start.weights, 'ferplus'))
     return Run(tune_on_images, start, images)
 
+def face_network_runs(
+    experiment:Experiment,
+    image_sets:list[ImageSet],  # As `face_image_sets` returns them
+)->list[Run]:                   # Of A and, if there are two different ones, of R
+    "Runs that tune the face network on each set; on a real corpus it may start from real faces: `Scale.real_face`"
+    settings = experiment.settings
+    config, start = settings.networks[settings.face_network], settings.real_face
+    if experiment.corpus.synthetic or not start: return [Run(tune_on_images, config, s) for s in image_sets]
+    return list(dict.fromkeys(_tuning_from_start(start, s) for s in image_sets))
+
 def tune_face_networks(
     experiment:Experiment,
     image_sets:list[ImageSet],  # As `face_image_sets` returns them
-)->list[Result]:                # Of A and, if there are two different ones, of R
-    "Tune the scale's face network on each set; on a real corpus it may start from real faces, see `Scale.real_face`"
-    settings = experiment.settings
-    config, start = settings.networks[settings.face_network], settings.real_face
-    if experiment.corpus.synthetic or not start: runs = [Run(tune_on_images, config, s) for s in image_sets]
-    else: runs = list(dict.fromkeys(_tuning_from_start(start, s) for s in image_sets))
-    return run_all(runs, experiment.client, 'tuning')
+)->list[Result]:                # Of `face_network_runs`
+    "Tune the face network on each set"
+    return run_all(face_network_runs(experiment, image_sets), experiment.client, 'tuning')
 
 # %% ../../nbs/6_papers/02_zhou2019.ipynb #215a32bd
 @dataclass(frozen=True)
