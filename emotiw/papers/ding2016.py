@@ -235,7 +235,7 @@ class Scale:
 # %% ../../nbs/6_papers/00_ding2016.ipynb #5d45e3f5
 _TINY = Scale(
     faces=FaceCrops(3, size=48),
-    alexnet=ImageTuning('alexnet', 64, Schedule(1, 10), limit=20),
+    alexnet=ImageTuning('alexnet_bn', 64, Schedule(1, 10), limit=20, width=.125),
     grid=Grid(r=(1, 2), eps=(.1,), degree=(1,), gamma=(1.,), components=(2,), C=(1.,)),
     structures={1: (4,), 2: (6,), 3: (4, 4), 4: (6, 6), 5: (4, 4, 4), 6: (6, 8, 4)},
     schedule=Schedule(1, 16, 1e-2),
@@ -243,7 +243,7 @@ _TINY = Scale(
 
 _QUICK = Scale(
     faces=FaceCrops(8, size=64),
-    alexnet=ImageTuning('alexnet', 64, Schedule(6, 16, 3e-4)),
+    alexnet=ImageTuning('alexnet_bn', 96, Schedule(6, 32, 1e-3), limit=10_000, width=.5),
     grid=Grid(
         r=(1, 2, 4), eps=(.1, .01), degree=(1, 2, 3), gamma=(.3, 1., 3.), components=(2, 5, 10, 20), C=(.1, 1., 10.)),
     structures={1: (32,), 2: (64,), 3: (32, 32), 4: (64, 64), 5: (32, 32, 32), 6: (32, 64, 32)},

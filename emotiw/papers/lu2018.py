@@ -5,8 +5,8 @@
 # %% auto #0
 __all__ = ['TEST_ACCURACY', 'TEST_N', 'CHAMPION_2017', 'NETWORKS', 'WINNER2016', 'WEIGHTINGS', 'SCALES', 'CnnConfig',
            'equal_weights', 'winner_weights', 'FusedNetworks', 'fuse_networks', 'select_network',
-           'selected_network_scores', 'Scale', 'missing_input', 'network_inputs', 'face_cnns', 'network_results',
-           'starts_text']
+           'selected_network_scores', 'Scale', 'missing_input', 'network_inputs', 'input_notes', 'face_cnns',
+           'network_results', 'starts_text']
 
 # %% ../../nbs/6_papers/01_lu2018.ipynb #c20d9fa2
 from dataclasses import dataclass, replace
@@ -14,13 +14,13 @@ from typing import NamedTuple
 import pandas as pd
 from ..data.corpus import Corpus
 from ..data.image_datasets import ImageSet
-from ..experiments.experiment import Experiment
+from ..experiments.experiment import Experiment, collect_notes
 from ..experiments.runs import Run, run_all
 from ..experiments.training import Schedule
 from ..features.cache import Extractor, extract
 from ..features.extractors import FaceCrops
 from ..models.blstm import BLSTMConfig, train_blstm
-from ..models.c3d import C3DConfig, train_c3d
+from ..models.c3d import C3DConfig, short_clips, train_c3d
 from ..models.cnn_blstm import CnnBLSTMConfig, train_cnn_blstm
 from ..models.finetuning import ImageTuning, StartWeights, frame_features, load_network, tune_on_images
 from emotiw.models.score_fusion import (
@@ -155,7 +155,7 @@ _TINY = Scale(
 _QUICK = Scale(
     faces=FaceCrops(16, size=64),
     segments=Segments(size=48),
-    vggface=CnnConfig(ImageTuning('vggface_bn', 48, Schedule(4, 32, 1e-3), limit=12_000, width=.25), layer='fc6_relu'),
+    vggface=CnnConfig(ImageTuning('vggface_bn', 48, Schedule(6, 32, 1e-3), limit=16_000, width=.25), layer='fc6_relu'),
     resnet=CnnConfig(ImageTuning('resnet50', 64, Schedule(6, 32, 2e-3), width=.25)),
     sound_cnn=CnnConfig(
         ImageTuning('vgg16_bn', 48, Schedule(4, 32, 1e-3), width=.25, augmentation='none'), trainable_from='conv4_1'),
@@ -201,6 +201,17 @@ def network_inputs(
     scale = experiment.settings
     inputs = {'VGG-Face': scale.faces, 'ResNet-50': scale.faces, 'sound': scale.segments, 'C3D': scale.c3d.faces}
     return {name: extractor for name, extractor in inputs.items() if not missing_input(experiment, (name,))}
+
+# %% ../../nbs/6_papers/01_lu2018.ipynb #d73b3f02
+def input_notes(
+    experiment:Experiment,
+)->dict[str, list]:   # Clip id -> notes
+    "What is lost on the way to the networks' inputs, and clips too short for a window of C3D"
+    inputs = network_inputs(experiment)
+    notes = collect_notes(experiment, list(dict.fromkeys(inputs.values())))
+    short = short_clips(inputs['C3D'], experiment.paths) if 'C3D' in inputs else {}
+    for clip, clip_notes in short.items(): notes[clip] = [*notes.get(clip, ()), *clip_notes]
+    return notes
 
 # %% ../../nbs/6_papers/01_lu2018.ipynb #eb45e69c
 def face_cnns(
