@@ -155,16 +155,17 @@ _TINY = Scale(
 _QUICK = Scale(
     faces=FaceCrops(16, size=64),
     segments=Segments(size=48),
-    vggface=CnnConfig(ImageTuning('vggface_bn', 48, Schedule(6, 32, 1e-3), limit=16_000, width=.25), layer='fc6_relu'),
-    resnet=CnnConfig(ImageTuning('resnet50', 64, Schedule(6, 32, 2e-3), width=.25)),
+    vggface=CnnConfig(ImageTuning('vggface_bn', 48, Schedule(8, 32, 1e-3), limit=12_000, width=.25), layer='fc6_relu'),
+    resnet=CnnConfig(ImageTuning('resnet50', 64, Schedule(8, 32, 2e-3), limit=12_000, width=.25)),
     sound_cnn=CnnConfig(
         ImageTuning('vgg16_bn', 48, Schedule(4, 32, 1e-3), width=.25, augmentation='none'), trainable_from='conv4_1'),
     voices=Voices(560),
     blstm_sizes=(64,),
-    schedule=Schedule(12, 16, 1e-3, patience=12),
-    c3d=C3DConfig(FaceCrops(16, size=64), 48, Schedule(4, 8, 5e-4), dropout=.125, width=.25, batch_norm=True),
+    schedule=Schedule(25, 16, 2e-3, patience=8),
+    c3d=C3DConfig(
+        FaceCrops(16, size=64), 48, Schedule(8, 8, 1e-3, patience=8), dropout=.125, width=.125, batch_norm=True),
     seeds=5,
-    c3d_stills=ImageTuning('c3d_stills', 48, Schedule(4, 32, 1e-3), limit=14_000, width=.25),
+    c3d_stills=ImageTuning('c3d_stills', 48, Schedule(8, 32, 1e-3), limit=12_000, width=.125),
     known_emotions=CnnConfig(ImageTuning('small', 48, weights='emotiw-faces'), tuned=False),
     known_faces=CnnConfig(ImageTuning('dlib', 150, weights='dlib-face'), tuned=False))
 

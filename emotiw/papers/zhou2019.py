@@ -273,9 +273,9 @@ _QUICK = Scale(
     faces=FaceCrops(8, size=64),
     faces_enhanced=FaceCrops(8, size=64),
     networks=dict(
-        VGGFace=ImageTuning('vggface_bn', 48, Schedule(6, 32, 1e-3), limit=16_000, width=.25),
-        ResNet18=ImageTuning('resnet18', 64, Schedule(4, 32, 2e-3), limit=16_000, width=.5),
-        IR50=ImageTuning('ir50', 48, Schedule(5, 32, 2e-3), limit=16_000, width=.25)),
+        VGGFace=ImageTuning('vggface_bn', 48, Schedule(8, 32, 1e-3), limit=12_000, width=.25),
+        ResNet18=ImageTuning('resnet18', 64, Schedule(8, 32, 2e-3), limit=8_000, width=.5),
+        IR50=ImageTuning('ir50', 48, Schedule(8, 32, 2e-3), limit=10_000, width=.25)),
     face_network='IR50',
     voices=Voices(560),
     voice_tuning=_slim_sound(Schedule(16, 16, 1e-3, patience=16)),
