@@ -143,7 +143,7 @@ class _IR50(nn.Module):
     def forward(self, x): return self.output_layer(self.pool(self.body(self.input_layer(x))))
 
 # %% ../../nbs/5_models/02_networks.ipynb #ea2ef240
-def _ir50(size=112, width=1., head=None):
+def _ir50(size=112, head=None, width=1.):
     if head not in (None, 112, 224): raise UserError(f'ir50: its head is made for 112 or 224 px, not {head}')
     head = head or (224 if size >= 224 else 112 if width == 1 else max(16, size//16*16))
     return Backbone('ir50', _IR50(head, width), round(512*width), size, mean=[.5]*3, std=[.5]*3)
