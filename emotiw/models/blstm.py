@@ -18,7 +18,7 @@ from ..data.splits import Fold, class_index, fold_rows, fold_rows_with_selection
 from ..experiments.runs import Outcome
 from ..experiments.training import Batches, Schedule, check_predictions, cross_entropy, fit, probabilities
 from ..features.cache import Extractor
-from ..features.sequences import Standardise, centre_by_group, load_sequences, never_empty
+from ..features.sequences import Standardise, clip_sequences, never_empty
 
 # %% ../../nbs/5_models/09_blstm.ipynb #f7b5a9aa
 def reverse_sequences(
@@ -147,9 +147,8 @@ class BLSTMConfig:
 # %% ../../nbs/5_models/09_blstm.ipynb #a37bf883
 def _batches(config, classes, clips, seed=None):
     "Batches of `clips`, rows of `Corpus.clips`"
-    f, mask = load_sequences(config.features, tuple(clips.path))
-    if config.person_centred: f = centre_by_group(f, mask, clips.group)
-    return Batches((f, mask), class_index(clips, classes), config.schedule.batch_size, seed)
+    inputs = clip_sequences(config.features, clips, config.person_centred)
+    return Batches(inputs, class_index(clips, classes), config.schedule.batch_size, seed)
 
 def train_blstm(
     config:BLSTMConfig,

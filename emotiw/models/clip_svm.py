@@ -23,7 +23,7 @@ from ..experiments.runs import Outcome, Run, run_all
 from ..features.cache import Extractor, extract
 from ..features.extractors import Egemaps, FaceCrops
 from ..features.handcrafted import LbpTop
-from ..features.sequences import centre_by_group, load_sequences
+from ..features.sequences import clip_sequences
 from .kernel_classifiers import inner_folds, softmax_decisions
 
 # %% ../../nbs/5_models/17_clip_svm.ipynb #3b93e7d2
@@ -33,8 +33,7 @@ def clip_vectors(
     person_centred:bool=False,  # Subtract the mean over the vectors of the same person in `clips`
 )->np.ndarray:                  # `(len(clips), d)`; NaN for a clip without vectors
     "Mean vector of each clip"
-    f, mask = load_sequences(features, tuple(clips.path))
-    if person_centred: f = centre_by_group(f, mask, clips.group)
+    f, mask = clip_sequences(features, clips, person_centred)
     return ((f*mask[..., None]).sum(1)/mask.sum(1, keepdim=True)).numpy()
 
 # %% ../../nbs/5_models/17_clip_svm.ipynb #e1ea3065

@@ -14,6 +14,7 @@ __all__ = ['PUBLISHED_N', 'IMAGE_SETS', 'TABLE1', 'TABLE1_N', 'FROZEN_ACCURACY',
 # %% ../../nbs/6_papers/02_zhou2019.ipynb #816da0bb
 from dataclasses import dataclass, replace
 from functools import partial
+from itertools import chain
 import numpy as np
 import pandas as pd
 import torch
@@ -29,7 +30,7 @@ from ..experiments.runs import Outcome, Result, Run, run_all
 from ..experiments.training import Batches, Schedule, fit, probabilities
 from ..features.cache import Extractor, extract
 from ..features.extractors import FaceCrops, Sound
-from ..features.sequences import centre_by_group, load_sequences
+from ..features.sequences import clip_sequences
 from ..models.attention import ATTENTIONS
 from ..models.audiovisual import AudioVisual, System
 from ..models.deep_features import FrameFeatures, SoundFeatures
@@ -107,20 +108,15 @@ class AudioVisualConfig:
     person_centred: bool = False   # Transductive: features less the mean over all clips of the person in the same slice
 
 # %% ../../nbs/6_papers/02_zhou2019.ipynb #b844fbd4
-def _modality_inputs(extractor, paths):
+def _modality_inputs(extractor, rows, person_centred):
     "Sequences of one modality and their mask; for a modality that the system has not, one zero per clip"
-    if extractor is None: return torch.zeros(len(paths), 1, 1), torch.ones(len(paths), 1)
-    return load_sequences(extractor, paths)
+    if extractor is None: return torch.zeros(len(rows), 1, 1), torch.ones(len(rows), 1)
+    return clip_sequences(extractor, rows, person_centred)
 
 def _inputs(config, rows):
     "Inputs of `AudioVisual` for the clips of `rows`: sound `(B, N, 256)` and mask, frames `(B, N, d)` and mask"
-    paths = tuple(rows.path)
-    sound, sound_mask = _modality_inputs(config.sound, paths)
-    frames, frame_mask = _modality_inputs(config.frames, paths)
-    if config.person_centred:
-        sound = centre_by_group(sound, sound_mask, rows.group)
-        frames = centre_by_group(frames, frame_mask, rows.group)
-    return sound, sound_mask, frames, frame_mask
+    both = (_modality_inputs(extractor, rows, config.person_centred) for extractor in (config.sound, config.frames))
+    return tuple(chain(*both))
 
 def _batches(config, rows, classes):
     "Inputs and targets of the clips of `rows`; None if there are none"
@@ -203,7 +199,7 @@ class _JointBatch:
 def _joint_batches(config, rows, classes, seed=None):
     "Random windows for training, with a seed; whole clips one by one without; None if there are no clips"
     if not len(rows): return None
-    frames = load_sequences(config.audiovisual.frames, tuple(rows.path))
+    frames = clip_sequences(config.audiovisual.frames, rows)
     inputs = (*read_spectrograms(config.tuning, rows), *frames)
     window = RandomWindow(config.tuning.columns, config.tuning.masks)
     y = class_index(rows, classes)
