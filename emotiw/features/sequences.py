@@ -34,11 +34,12 @@ def load_sequences(
 
 # %% ../../nbs/3_features/07_sequences.ipynb #1e0db7cc
 class Standardise(nn.Module):
-    "Subtracts the mean and divides by the standard deviation of the valid training vectors"
+    "Subtracts the mean, if `centre`, and divides by the standard deviation of the valid training vectors"
     def __init__(self,
         f:Tensor,          # Training vectors `(B, N, d)`
         mask:Tensor,       # 1 for a valid vector, `(B, N)`
         units:bool=False,  # Has each component its own unit? If not, a comparatively small deviation counts as constant
+        centre:bool=True,  # False: only divide
     ):
         super().__init__()
         valid = f[mask > 0]
@@ -48,7 +49,7 @@ class Standardise(nn.Module):
         std = valid.std(0, correction=min(1, len(valid) - 1))
         min_std = 1e-3*valid.std(correction=0).clamp_min(1e-6)
         varies = std > 1e-5*valid.abs().amax(0)
-        self.register_buffer('mean', valid.mean(0))
+        self.register_buffer('mean', valid.mean(0) if centre else torch.zeros_like(std))
         self.register_buffer('std', torch.where(varies, std, 1.) if units else std.clamp_min(min_std))
 
     def forward(self,

@@ -33,15 +33,15 @@ def _make_attention(name, d, m):
 
 # %% ../../nbs/5_models/14_audiovisual.ipynb #6967d1fc
 class Stream(nn.Module):
-    "One modality: standardisation, then attention"
+    "One modality: scaling, then attention"
     def __init__(self,
         attention:str, # A key of `ATTENTIONS`, or 'Mean'
-        f:Tensor,      # Features of the training clips, `(B, N, d)`, to standardise by
+        f:Tensor,      # Features of the training clips, `(B, N, d)`, to scale by
         mask:Tensor,   # 1 for a feature vector, 0 for padding, `(B, N)`
         m:int,         # Inner size of transformer-attention
     ):
         super().__init__()
-        self.scale = Standardise(f, mask)
+        self.scale = Standardise(f, mask, centre=False)   # FBP needs vectors that are not centred, see below
         self.attention = _make_attention(attention, f.shape[-1], m)
         self.dim = self.attention.dim
 

@@ -236,11 +236,11 @@ class AlexNet(Backbone):
 
 # %% ../../nbs/5_models/02_networks.ipynb #c20a62ef
 def _prepare_spectrograms(x):
-    "Three channels of 200 rows: a single channel is repeated, other heights (log-Mel's 40) are interpolated"
+    "Three channels: a single one is repeated; at least 80 rows: log-Mel's 40, too few for AlexNet, are stretched"
     if x.ndim != 4 or x.shape[1] not in (1, 3) or x.shape[-1] < 63:
         raise UserError(f'spectrograms of shape {tuple(x.shape)}: '
                         'AlexNet needs (batch, 1 or 3, rows, at least 63 columns)')
-    if x.shape[-2] != 200: x = F.interpolate(x, (200, x.shape[-1]), mode='bilinear')
+    if x.shape[-2] < 80: x = F.interpolate(x, (80, x.shape[-1]), mode='bilinear')
     return x.expand(-1, 3, -1, -1)
 
 # %% ../../nbs/5_models/02_networks.ipynb #f0668e00

@@ -124,13 +124,14 @@ def _batches(config, rows, classes):
     return Batches(_inputs(config, rows), class_index(rows, classes), config.schedule.batch_size)
 
 # %% ../../nbs/6_papers/02_zhou2019.ipynb #e70d97f7
-def _sum_rows(weights): return weights.reshape(-1, 5).sum(1)   # 200 bins give five rows in AlexNet's last map
+_MAP_ROWS = dict(spectrogram=5, log_mel=1)   # Of AlexNet's last map
 
 @torch.inference_mode()
 def attention_curves(
     net:AudioVisual,
     inputs:tuple,     # As `forward` takes them
     clips,            # Clip ids, in the order of `inputs`
+    map_rows:int=5,   # Rows of AlexNet's last map
 )->dict:              # Clip -> 'sound': weight of each column of the map, 'face': weight of each frame
     "Attention weights over time, for figures"
     sound, sound_mask, frames, frame_mask = inputs
@@ -140,7 +141,8 @@ def attention_curves(
     def curve(name, clip):
         w, valid = weights[name]
         w = w[clip][valid[clip]]
-        return [round(v, 4) for v in (_sum_rows(w) if name == 'sound' else w).tolist()]
+        if name == 'sound': w = w.reshape(-1, map_rows).sum(1)
+        return [round(v, 4) for v in w.tolist()]
     return {clip: {name: curve(name, i) for name in weights} for i, clip in enumerate(clips)}
 
 # %% ../../nbs/6_papers/02_zhou2019.ipynb #39e74e15
@@ -160,7 +162,8 @@ def train_audiovisual(
     history = fit(net, train, val, config.schedule, start, test=test if config.record_test else None)
     clips = slices[2]['clip']
     predictions = pd.DataFrame(probabilities(net, test), clips, classes)
-    return Outcome(predictions, history, curves=attention_curves(net, test.inputs, clips))
+    map_rows = _MAP_ROWS[config.sound.sound.kind] if config.sound else 1
+    return Outcome(predictions, history, curves=attention_curves(net, test.inputs, clips, map_rows))
 
 # %% ../../nbs/6_papers/02_zhou2019.ipynb #a833a79d
 @dataclass(frozen=True)
