@@ -73,19 +73,21 @@ class Batches:
         seed:int|None=None,        # Of the order; None: in the order given
         transform=None,            # `transform(inputs, generator) -> inputs`, for each batch
         weights:Tensor|None=None,  # Relative frequency of each example, `(n,)`; None: each example once per pass
+        limit:int|None=None,       # Examples of a pass, drawn anew for each; None: all
     ):
         self.inputs, self.targets, self.batch_size = inputs, targets, batch_size
         self.seed, self.transform, self.weights = seed, transform, weights
+        self.n_examples = min(limit or len(targets), len(targets))   # of a pass
         self.epoch = 0   # set by the Lightning module
 
-    def __len__(self): return -(-len(self.targets)//self.batch_size)
+    def __len__(self): return -(-self.n_examples//self.batch_size)
 
     def order(self, generator):
         "Indices of the examples of one pass"
-        n = len(self.targets)
+        n, n_examples = len(self.targets), self.n_examples
         if self.weights is not None:
-            return torch.multinomial(self.weights, n, replacement=True, generator=generator)
-        return torch.arange(n) if self.seed is None else torch.randperm(n, generator=generator)
+            return torch.multinomial(self.weights, n_examples, replacement=True, generator=generator)
+        return (torch.arange(n) if self.seed is None else torch.randperm(n, generator=generator))[:n_examples]
 
     def __iter__(self):
         generator = torch.Generator().manual_seed((self.seed or 0)*100_003 + self.epoch)
@@ -164,7 +166,7 @@ def _is_out_of_memory(error):
 # %% ../../nbs/4_experiments/01_training.ipynb #552920f4
 def _usable_devices(devices, *batches):
     "At most `devices` (None: all GPUs, or one CPU), and so few that each gets two examples of every batch"
-    examples = (len(b.targets)//len(b)//2 for b in batches if b)
+    examples = (b.n_examples//len(b)//2 for b in batches if b)
     return max(1, min(devices or torch.cuda.device_count(), *examples))
 
 def _halve_batches(train, n):

@@ -347,7 +347,8 @@ _TITLES = dict(
     vggface='VGG-Face', vggface_bn='VGG-Face with BN', vgg16='VGG-16', vgg16_bn='VGG-16 with BN', resnet18='ResNet18',
     resnet50='ResNet-50', small='small ResNet', ir50='IR50', alexnet='AlexNet', alexnet_bn='AlexNet with BN',
     c3d='C3D', c3d_stills='C3D for stills', dlib="dlib's ResNet-29")
-_WIDTHS = {1.: '', .5: 'half width', .25: 'quarter width', .125: 'an eighth of the width'}
+_WIDTHS = {1.: '', .5: 'half width', .375: 'three eighths of the width', .25: 'quarter width',
+           .125: 'an eighth of the width'}
 
 def network_title(
     name:str,         # As in `backbone`

@@ -34,7 +34,7 @@ from ..features.handcrafted import DenseSift, Hog
 from ..models.blstm import BLSTMConfig, train_blstm
 from ..models.clip_svm import ClipSVMConfig
 from ..models.deep_features import FrameFeatures
-from ..models.finetuning import ImageTuning, frame_features, tune_on_images
+from ..models.finetuning import ImageTuning, frame_features, slim_tuning, tune_on_images
 from ..models.kernel_classifiers import CLASSIFIERS, Grid, grid_search, inner_folds, predict_proba
 from ..models.kernels import normalise_kernel, set_kernels
 from ..models.networks import backbone
@@ -243,7 +243,7 @@ _TINY = Scale(
 
 _QUICK = Scale(
     faces=FaceCrops(8, size=64),
-    alexnet=ImageTuning('alexnet_bn', 96, Schedule(6, 32, 1e-3), limit=10_000, width=.5),
+    alexnet=slim_tuning('alexnet_bn', width=.5, size=96),
     grid=Grid(
         r=(1, 2, 4), eps=(.1, .01), degree=(1, 2, 3), gamma=(.3, 1., 3.), components=(2, 5, 10, 20), C=(.1, 1., 10.)),
     structures={1: (32,), 2: (64,), 3: (32, 32), 4: (64, 64), 5: (32, 32, 32), 6: (32, 64, 32)},

@@ -22,7 +22,14 @@ from ..features.extractors import FaceCrops
 from ..models.blstm import BLSTMConfig, train_blstm
 from ..models.c3d import C3DConfig, short_clips, train_c3d
 from ..models.cnn_blstm import CnnBLSTMConfig, train_cnn_blstm
-from ..models.finetuning import ImageTuning, StartWeights, frame_features, load_network, tune_on_images
+from emotiw.models.finetuning import (
+    ImageTuning,
+    StartWeights,
+    frame_features,
+    load_network,
+    slim_tuning,
+    tune_on_images,
+)
 from emotiw.models.score_fusion import (
     accuracy_weights,
     fuse,
@@ -155,8 +162,8 @@ _TINY = Scale(
 _QUICK = Scale(
     faces=FaceCrops(16, size=64),
     segments=Segments(size=48),
-    vggface=CnnConfig(ImageTuning('vggface_bn', 48, Schedule(8, 32, 1e-3), limit=12_000, width=.25), layer='fc6_relu'),
-    resnet=CnnConfig(ImageTuning('resnet50', 64, Schedule(8, 32, 2e-3), limit=12_000, width=.25)),
+    vggface=CnnConfig(slim_tuning('vggface_bn', width=.125), layer='fc6_relu'),
+    resnet=CnnConfig(slim_tuning('resnet50', width=.25)),
     sound_cnn=CnnConfig(
         ImageTuning('vgg16_bn', 48, Schedule(4, 32, 1e-3), width=.25, augmentation='none'), trainable_from='conv4_1'),
     voices=Voices(560),
@@ -164,8 +171,8 @@ _QUICK = Scale(
     schedule=Schedule(25, 16, 2e-3, patience=8),
     c3d=C3DConfig(
         FaceCrops(16, size=64), 48, Schedule(8, 8, 1e-3, patience=8), dropout=.125, width=.125, batch_norm=True),
-    seeds=5,
-    c3d_stills=ImageTuning('c3d_stills', 48, Schedule(8, 32, 1e-3), limit=12_000, width=.125),
+    seeds=3,
+    c3d_stills=slim_tuning('c3d_stills', width=.125, size=48),
     known_emotions=CnnConfig(ImageTuning('small', 48, weights='emotiw-faces'), tuned=False),
     known_faces=CnnConfig(ImageTuning('dlib', 150, weights='dlib-face'), tuned=False))
 

@@ -34,7 +34,7 @@ from ..features.sequences import clip_sequences
 from ..models.attention import ATTENTIONS
 from ..models.audiovisual import AudioVisual, System
 from ..models.deep_features import FrameFeatures, SoundFeatures
-from ..models.finetuning import ImageTuning, StartWeights, load_network, tune_on_images
+from ..models.finetuning import ImageTuning, StartWeights, load_network, slim_tuning, tune_on_images
 from ..models.networks import backbone, flatten_map
 from ..models.score_fusion import mean_scores, reweight_classes, sqrt_class_weights
 from emotiw.models.spectrogram_cnn import (
@@ -251,8 +251,8 @@ class Scale:
 _NETWORKS = ('VGGFace', 'ResNet18', 'IR50')
 
 def _slim_sound(schedule, columns=200):
-    "AlexNet at `quick`: half of its width, with batch normalisation"
-    return SoundTuning(Sound(), schedule, columns, network='alexnet_bn', width=.5, masks=1)
+    "AlexNet at `quick`: three eighths of its width, with batch normalisation"
+    return SoundTuning(Sound(), schedule, columns, network='alexnet_bn', width=.375, masks=1)
 
 _TINY_SOUND = SoundTuning(Sound(), Schedule(1, 7), 64, network='alexnet_bn', width=.125)
 
@@ -272,16 +272,16 @@ _QUICK = Scale(
     faces=FaceCrops(8, size=64),
     faces_enhanced=FaceCrops(8, size=64),
     networks=dict(
-        VGGFace=ImageTuning('vggface_bn', 48, Schedule(8, 32, 1e-3), limit=12_000, width=.25),
-        ResNet18=ImageTuning('resnet18', 64, Schedule(8, 32, 2e-3), limit=8_000, width=.5),
-        IR50=ImageTuning('ir50', 48, Schedule(8, 32, 2e-3), limit=10_000, width=.25)),
+        VGGFace=slim_tuning('vggface_bn', width=.125),
+        ResNet18=slim_tuning('resnet18', width=.5),
+        IR50=slim_tuning('ir50', width=.125)),
     face_network='IR50',
     voices=Voices(560),
-    voice_tuning=_slim_sound(Schedule(16, 16, 1e-3, patience=16)),
+    voice_tuning=_slim_sound(Schedule(12, 16, 1e-3, patience=12)),
     sound_tuning=_slim_sound(Schedule(12, 16, 3e-4, patience=12)),
     schedule=Schedule(30, 32, 3e-3, patience=10),
     joint_schedule=Schedule(12, 16, 3e-4, head_lr_factor=5., patience=12),
-    m=64, k=5, o=128, dropout=.3, seeds=5,
+    m=64, k=5, o=128, dropout=.3, seeds=3,
     real_face=ImageTuning('small', 48, Schedule(3, 64, 5e-4), weights='emotiw-faces'))
 
 _PAPER = Scale(
