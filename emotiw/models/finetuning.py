@@ -130,8 +130,8 @@ def slim_tuning(
     width:float,    # As in `ImageTuning`
     size:int=64,    # As in `ImageTuning`
 )->ImageTuning:
-    "Tuning of a slim network for minutes on a CPU: at most 72,000 views of 20,000 images"
-    schedule = Schedule(12, 16, 1e-3, patience=12)
+    "Tuning of a slim network for minutes on a CPU: at most 60,000 views of 20,000 images"
+    schedule = Schedule(10, 16, 1e-3, patience=10)
     return ImageTuning(network, size, schedule, limit=20_000, per_epoch=6_000, width=width)
 
 # %% ../../nbs/5_models/04_finetuning.ipynb #4d6de15a

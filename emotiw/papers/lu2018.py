@@ -170,7 +170,8 @@ _QUICK = Scale(
     blstm_sizes=(64,),
     schedule=Schedule(25, 16, 2e-3, patience=8),
     c3d=C3DConfig(
-        FaceCrops(16, size=64), 48, Schedule(8, 8, 1e-3, patience=8), dropout=.125, width=.125, batch_norm=True),
+        FaceCrops(16, size=64), 48, Schedule(10, 8, 3e-4, head_lr_factor=10., patience=10), dropout=.125, width=.125,
+        batch_norm=True),
     seeds=3,
     c3d_stills=slim_tuning('c3d_stills', width=.125, size=48),
     known_emotions=CnnConfig(ImageTuning('small', 48, weights='emotiw-faces'), tuned=False),
