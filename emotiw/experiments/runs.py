@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['THREADS', 'LIBRARIES', 'Run', 'to_jsonable', 'encode_config', 'decode_config', 'Outcome', 'Result', 'PendingResult',
-           'provenance', 'execute_run', 'run_all', 'stale_records', 'pool_folds', 'best_run']
+           'provenance', 'execute_run', 'run_all', 'stale_records', 'pool_folds', 'best_run', 'median_best_epoch']
 
 # %% ../../nbs/4_experiments/02_runs.ipynb #f2aa5a19
 import dataclasses
@@ -306,3 +306,10 @@ def best_run(
     "The result with the smallest validation loss of any epoch; in a dry run, where losses are unknown, the first"
     try: return min(results, key=lambda r: r.history.val_loss.min())
     except NotComputedError: return results[0]
+
+# %% ../../nbs/4_experiments/02_runs.ipynb #a5c9b529
+def median_best_epoch(
+    results:list[Result],   # Their histories have `val_loss`
+)->int:
+    "Number of epochs to the smallest validation loss, median over the results, rounded down"
+    return int(np.median([r.history.val_loss.argmin() + 1 for r in results]))

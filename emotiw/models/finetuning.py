@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['AUGMENTATIONS', 'random_affine', 'jitter_light', 'augment', 'mirror', 'random_crop', 'Augmented', 'ImageTuning',
-           'slim_tuning', 'targets', 'train_val_rows', 'tune_on_images', 'StartWeights', 'load_network',
+           'slim_tuning', 'targets', 'train_val_rows', 'tune_on_images', 'StartWeights', 'load_network', 'untuned_run',
            'frame_features']
 
 # %% ../../nbs/5_models/04_finetuning.ipynb #e09c7853
@@ -21,9 +21,10 @@ from ..data.image_datasets import ImageSet
 from ..experiments.runs import Outcome, Result, Run
 from ..experiments.training import Batches, Schedule, check_predictions, fit, probabilities
 from ..features.cache import Extractor
+from ..hashing import digest
 from .deep_features import FrameFeatures
 from .networks import Classifier, backbone, network_title
-from .weights import load_weights, weights_file
+from .weights import file_sha256, load_weights, registry
 
 # %% ../../nbs/5_models/04_finetuning.ipynb #22911192
 def random_affine(
@@ -241,29 +242,47 @@ def tune_on_images(
 # %% ../../nbs/5_models/04_finetuning.ipynb #539d360e
 @dataclass(frozen=True)
 class StartWeights:
-    "Weights of the registry, as the data of a run"
-    weights: str    # Name in the registry
-    name: str       # Image set that the weights were trained on
+    "Weights that are not tuned here, as the data of a run"
+    name: str       # Image set: the network is shown faces as this set shows them
+    sha256: str     # Of the weights' file, as in the registry; '' for random initialisation
+    trained: bool   # Were the weights trained on this image set?
 
     @property
     def fingerprint(self):
-        "Hash of the weights"
-        return weights_file(self.weights)[1]
+        "Hash of all of this"
+        return digest(self)
 
 def load_network(
-    config:ImageTuning,    # Network, width and size; its schedule is not used
+    config:ImageTuning,    # Network, weights, width and size; its schedule is not used
     data:StartWeights,
     fold=None,             # Not used
-    seed:int=0,            # Not used
+    seed:int=0,            # Not used: the run draws random weights by its seed
 )->Outcome:                # Weights of the backbone; metadata as of `tune_on_images`
     "A network with its start weights"
-    net = backbone(config.network, weights=data.weights, size=config.size, width=config.width)
-    metadata = dict(set=data.name, start=net.initialisation, network=f'{config.title}, {data.name} (not tuned here)')
-    return Outcome(None, None, net.net.state_dict(), metadata)
+    net = backbone(config.network, weights=config.weights, size=config.size, width=config.width)
+    tuned = f'{data.name} (not tuned here)' if data.trained else 'not tuned'
+    metadata = dict(set=data.name, start=net.initialisation, network=f'{config.title}, {tuned}')
+    return Outcome(weights=net.net.state_dict(), metadata=metadata)
+
+# %% ../../nbs/5_models/04_finetuning.ipynb #90d48be8
+def _weights_sha256(weights):
+    "SHA-256 of weights, as in `ImageTuning`; those of the registry need not be there yet: loading verifies them"
+    if weights is None: return ''
+    entry = registry().get(str(weights))
+    return entry.sha256 if entry else file_sha256(weights)
+
+def untuned_run(
+    config:ImageTuning,    # As in `load_network`
+    name:str,              # Image set, as in `StartWeights`
+    trained:bool=True,     # As in `StartWeights`
+    seed:int=0,            # Of random initialisation
+)->Run:
+    "The run of `load_network`"
+    return Run(load_network, config, StartWeights(name, _weights_sha256(config.weights), trained), seed=seed)
 
 # %% ../../nbs/5_models/04_finetuning.ipynb #642b40e9
 def frame_features(
-    tuned:Result,          # Of `tune_on_images`
+    tuned:Result,          # Of `tune_on_images` or `load_network`
     faces:Extractor,       # Face crops, as in `FrameFeatures`
     weights:bool=True,     # False: the same network with random initialisation
     layer:str|None=None,   # As in `FrameFeatures`

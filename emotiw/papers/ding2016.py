@@ -5,11 +5,11 @@
 # %% auto #0
 __all__ = ['TEST_N', 'VAL_N', 'TEST_ACCURACY', 'BASELINE_ACCURACY', 'BLSTM_VAL_RANGE', 'BLSTM_GAIN', 'STATED_RECALL',
            'SOUND_VS_FACES', 'SET_MODELS', 'KERNEL_FORMS', 'FUNCTIONALS_SVM', 'SCALES', 'ADDED_SET_MODEL',
-           'ADDED_KERNEL_FORM', 'ADDED_CLASSIFIER', 'RECOGNITION', 'is_afew4', 'face_image_set', 'start_weights',
-           'SetKernelConfig', 'face_frames', 'compute_set_kernels', 'KernelConfig', 'train_kernel_classifier',
-           'select_structure', 'selected_sound_results', 'selected_sound_scores', 'best_epochs',
-           'retrained_sound_results', 'Scale', 'face_features', 'recognition_missing', 'added_face_features',
-           'face_counts', 'kernel_results', 'face_scores', 'sound_results']
+           'ADDED_KERNEL_FORM', 'ADDED_CLASSIFIER', 'RECOGNITION', 'is_afew4', 'face_image_set', 'SetKernelConfig',
+           'face_frames', 'compute_set_kernels', 'KernelConfig', 'train_kernel_classifier', 'select_structure',
+           'selected_sound_results', 'selected_sound_scores', 'retrained_sound_results', 'Scale', 'face_features',
+           'recognition_missing', 'added_face_features', 'face_counts', 'kernel_results', 'face_scores',
+           'sound_results']
 
 # %% ../../nbs/6_papers/00_ding2016.ipynb #fefa743a
 import re
@@ -26,7 +26,7 @@ from ..data.corpus import Corpus
 from ..data.image_datasets import ImageSet
 from ..data.splits import Fold, class_index, fold_rows
 from ..experiments.experiment import Experiment
-from ..experiments.runs import Outcome, Result, Run, run_all
+from ..experiments.runs import Outcome, Result, Run, median_best_epoch, run_all
 from ..experiments.training import Schedule
 from ..features.cache import Extractor, cached, extract
 from ..features.extractors import Egemaps, FaceCrops
@@ -34,10 +34,9 @@ from ..features.handcrafted import DenseSift, Hog
 from ..models.blstm import BLSTMConfig, train_blstm
 from ..models.clip_svm import ClipSVMConfig
 from ..models.deep_features import FrameFeatures
-from ..models.finetuning import ImageTuning, frame_features, slim_tuning, tune_on_images
+from ..models.finetuning import ImageTuning, frame_features, slim_tuning, tune_on_images, untuned_run
 from ..models.kernel_classifiers import CLASSIFIERS, Grid, grid_search, inner_folds, predict_proba
 from ..models.kernels import normalise_kernel, set_kernels
-from ..models.networks import backbone
 from ..models.score_fusion import SystemScores, out_of_fold_accuracy, system_scores
 from ..models.set_models import unit_scale
 
@@ -65,18 +64,6 @@ def face_image_set(
 )->ImageSet:
     "Image set for AlexNet: FER2013 as in the paper, else FER+ (the same images relabelled), else the first"
     return sets.get('fer2013') or sets.get('ferplus') or next(iter(sets.values()))
-
-# %% ../../nbs/6_papers/00_ding2016.ipynb #ae8b911d
-def start_weights(
-    config:ImageTuning,
-    images:ImageSet,   # Not used
-    fold=None,         # Not used
-    seed:int=0,        # Not used: the run draws random weights by its seed
-)->Outcome:            # Weights of the backbone; metadata: their origin, and what the network is
-    "The weights that `tune_on_images` starts from"
-    net = backbone(config.network, weights=config.weights, size=config.size, width=config.width)
-    metadata = dict(start=net.initialisation, network=f'{config.title}, not tuned')
-    return Outcome(weights=net.net.state_dict(), metadata=metadata)
 
 # %% ../../nbs/6_papers/00_ding2016.ipynb #2fd4c179
 SET_MODELS = ('subspace', 'covariance', 'gaussian')
@@ -199,21 +186,20 @@ def selected_sound_scores(
     return {i: system(i) for i in range(n)}
 
 # %% ../../nbs/6_papers/00_ding2016.ipynb #fbc6b340
-def best_epochs(
-    results:list[Result],  # Runs with a validation slice
-)->pd.Series:              # Fold name -> number of epochs
-    "Number of epochs to the smallest validation loss, median over the runs of each fold"
-    epochs = [r.history.val_loss.argmin() + 1 for r in results]
-    return pd.Series(epochs, [r.run.fold.name for r in results]).groupby(level=0).median().astype(int)
+def _epochs_by_fold(results):
+    "Fold name -> `median_best_epoch` of the fold's results"
+    by_fold = {}
+    for r in results: by_fold.setdefault(r.run.fold.name, []).append(r)
+    return {name: median_best_epoch(fold_results) for name, fold_results in by_fold.items()}
 
 def retrained_sound_results(
     experiment:Experiment,
     results:list[Result],  # Of one structure in each fold, as `selected_sound_results` returns them
 )->list[Result]:           # One per fold and seed, without out-of-fold predictions
     "The same systems, trained again on the whole training part of their fold"
-    epochs = best_epochs(results)
+    epochs = _epochs_by_fold(results)
     def retrained(run):
-        schedule = replace(run.config.schedule, epochs=int(epochs[run.fold.name]))
+        schedule = replace(run.config.schedule, epochs=epochs[run.fold.name])
         return replace(run, config=replace(run.config, schedule=schedule, n_val_groups=0))
     return run_all([retrained(r.run) for r in results], experiment.client, 'sound')
 
@@ -307,7 +293,7 @@ def added_face_features(
     settings = experiment.settings
     random = settings.alexnet.weights is None
     seeds = experiment.seeds[:settings.face_seeds if random else 1]
-    runs = [Run(start_weights, settings.alexnet, image_set, seed=seed) for seed in seeds]
+    runs = [untuned_run(settings.alexnet, image_set.name, trained=False, seed=seed) for seed in seeds]
     starts = run_all(runs, experiment.client, 'start')
     name = 'CNN before FER2013' + ' (random weights)'*random
     features = {name: {r.run.seed: frame_features(r, settings.faces) for r in starts}}

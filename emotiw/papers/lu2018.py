@@ -22,14 +22,7 @@ from ..features.extractors import FaceCrops
 from ..models.blstm import BLSTMConfig, train_blstm
 from ..models.c3d import C3DConfig, short_clips, train_c3d
 from ..models.cnn_blstm import CnnBLSTMConfig, train_cnn_blstm
-from emotiw.models.finetuning import (
-    ImageTuning,
-    StartWeights,
-    frame_features,
-    load_network,
-    slim_tuning,
-    tune_on_images,
-)
+from ..models.finetuning import ImageTuning, frame_features, slim_tuning, tune_on_images, untuned_run
 from emotiw.models.score_fusion import (
     accuracy_weights,
     fuse,
@@ -238,8 +231,7 @@ def face_cnns(
 def _start_run(cnn, image_set):
     "Run that tunes a CNN, or loads its start weights"
     if cnn.tuned: return Run(tune_on_images, cnn.tuning, image_set)
-    trained_on = 'faces (recognition)' if cnn.tuning.network == 'dlib' else 'ferplus'
-    return Run(load_network, cnn.tuning, StartWeights(cnn.tuning.weights, trained_on))
+    return untuned_run(cnn.tuning, 'faces (recognition)' if cnn.tuning.network == 'dlib' else 'ferplus')
 
 def _blstm_runs(experiment, cnn, images, tuned):
     "Runs of a CNN-BLSTM, one per fold and seed; features of a frozen CNN are computed here"

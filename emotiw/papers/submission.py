@@ -15,6 +15,7 @@ from ..data.corpus import Corpus
 from ..data.load import open_image_sets
 from ..data.splits import Fold
 from ..experiments.experiment import Experiment
+from ..experiments.runs import median_best_epoch
 from ..models.finetuning import frame_features
 from emotiw.papers.zhou2019 import (
     CLASS_WEIGHTS,
@@ -26,7 +27,6 @@ from emotiw.papers.zhou2019 import (
     ensemble_scores,
     face_image_sets,
     face_network_runs,
-    median_best_epoch,
     missing_feature,
     train_class_weights,
     tune_audio,

@@ -9,13 +9,12 @@ __all__ = ['PUBLISHED_N', 'IMAGE_SETS', 'TABLE1', 'TABLE1_N', 'FROZEN_ACCURACY',
            'train_jointly', 'Scale', 'face_image_sets', 'face_network_runs', 'tune_face_networks', 'TunedAudio',
            'pretraining_run', 'pretrain_audio', 'tune_audio', 'system_runs', 'joint_runs', 'compute_results',
            'select_by_val_loss', 'best_epoch_accuracy', 'enhanced_features', 'missing_feature', 'ensemble_runs',
-           'train_class_weights', 'ensemble_scores', 'median_best_epoch']
+           'train_class_weights', 'ensemble_scores']
 
 # %% ../../nbs/6_papers/02_zhou2019.ipynb #816da0bb
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import chain
-import numpy as np
 import pandas as pd
 import torch
 from fastcore.basics import listify
@@ -34,7 +33,7 @@ from ..features.sequences import clip_sequences
 from ..models.attention import ATTENTIONS
 from ..models.audiovisual import AudioVisual, System
 from ..models.deep_features import FrameFeatures, SoundFeatures
-from ..models.finetuning import ImageTuning, StartWeights, load_network, slim_tuning, tune_on_images
+from ..models.finetuning import ImageTuning, slim_tuning, tune_on_images, untuned_run
 from ..models.networks import backbone, flatten_map
 from ..models.score_fusion import mean_scores, reweight_classes, sqrt_class_weights
 from emotiw.models.spectrogram_cnn import (
@@ -318,8 +317,7 @@ def face_image_sets(
 
 def _tuning_from_start(start, images):
     "Run of a face network that has learnt FER+: tuned on another real set, else as it is"
-    if images.synthetic or 'fer' in images.name:
-        return Run(load_network, start, StartWeights(start.weights, 'ferplus'))
+    if images.synthetic or 'fer' in images.name: return untuned_run(start, 'ferplus')
     return Run(tune_on_images, start, images)
 
 def face_network_runs(
@@ -538,10 +536,3 @@ def ensemble_scores(
     def pooled_scores(seed):
         return pd.concat([fold_scores(fold, seed) for fold in experiment.folds]).fillna(0.).sort_index()
     return {seed: pooled_scores(seed) for seed in experiment.seeds}
-
-# %% ../../nbs/6_papers/02_zhou2019.ipynb #27ee69f6
-def median_best_epoch(
-    results:list[Result],  # With validation losses
-)->int:
-    "Median number of epochs to the smallest validation loss"
-    return int(np.median([r.history.val_loss.argmin() + 1 for r in results]))

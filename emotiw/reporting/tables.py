@@ -277,16 +277,21 @@ def _official_split(corpus, clips):
     return split if split in OFFICIAL else None
 
 # %% ../../nbs/8_reporting/04_tables.ipynb #0987796d
+def _clips_without_face(ledger):
+    "Clips whose note says that all frames were lost (part 'video'), or that all are without a face ('face')"
+    nothing_left = ledger['count'] == ledger.of
+    return set(ledger[nothing_left & ledger.part.isin(['video', 'face'])]['clip'])
+
 def denominators(
     table:Table,
     corpus:Corpus,
     ledger:pd.DataFrame,  # Ledger of the clips of `corpus`
 )->pd.DataFrame:          # Text
     "Accuracy of each row over all clips, over clips with a face, and over AFEW's official list"
-    faceless = set(ledger[(ledger.part == 'face') & (ledger['count'] == ledger.of)]['clip'])
+    without_face = _clips_without_face(ledger)
     def count(evidence):
         right = accuracy_per_clip(evidence.predictions)
-        with_face = right[~right.index.isin(faceless)]
+        with_face = right[~right.index.isin(without_face)]
         cells = {'all clips': _format_fraction(right, len(right))}
         cells['clips with a face'] = _format_fraction(with_face, len(with_face)) if len(with_face) else 'none'
         split = _official_split(corpus, right.index)
