@@ -305,7 +305,8 @@ CHOSEN_AFTER_A_LOOK = (
     'Settings of `quick` were chosen on slices of FER2013Train, of voices and of the training parts of Java-SED. '
     "Java-SED's reported clips had been looked at once, with other settings, when three of them were changed, "
     'again on such slices: features are scaled and no longer centred, AlexNet has three eighths of its width instead '
-    'of half, log-Mel has 80 rows instead of 200.')
+    'of half, log-Mel has 80 rows instead of 200. Two contrasts were added then: FBP against concatenation under '
+    'self- and under relation-attention.')
 
 # %% ../../nbs/6_papers/02_zhou2019.ipynb #e371d79b
 def face_image_sets(
