@@ -32,9 +32,10 @@ class CnnBLSTM(nn.Module):
         classes:int,          # Number of classes
         init_range:float=.1,  # As in `BLSTM`
         dropout:float=0.,     # Dropout rate of the features
+        mirror:bool=True,     # Mirror half of the clips in training; not for spectrograms: time would run backwards
     ):
         super().__init__()
-        self.prepare = net.prepare
+        self.prepare, self.mirror = net.prepare, mirror
         self.frozen, self.tuned = split_at(net, layer)
         self.frozen.requires_grad_(False)
         self.norm = nn.LayerNorm(net.dim)
@@ -51,12 +52,12 @@ class CnnBLSTM(nn.Module):
         images:Tensor,   # `(B, T, h, w, 3)` uint8
         mask:Tensor,     # `(B, T)`: 1 for images
     )->Tensor:           # `(B, T, dim)`; 0 in the padding
-        "Features of all images; in training, half of the clips are mirrored"
+        "Features of all images"
         real = mask > 0
         f = images.new_zeros(*mask.shape, self.norm.normalized_shape[0], dtype=torch.float32)
         if not real.any(): return f
         x = self.prepare(images[real])
-        if self.training: x = _mirror_clips(x, real)
+        if self.training and self.mirror: x = _mirror_clips(x, real)
         with torch.no_grad(): x = self.frozen(x)
         f[real] = self.norm(self.tuned(x)).float()
         return f
@@ -92,6 +93,7 @@ class CnnBLSTMConfig:
     max_images: int|None = None    # Images per clip, from its start; None: all
     n_val_groups: int|None = None  # As in `fold_rows_with_selection`
     width: float = 1.              # Share of the CNN's published channels
+    mirror: bool = True            # As in `CnnBLSTM`
 
 # %% ../../nbs/5_models/10_cnn_blstm.ipynb #690e58b4
 class _ReadImages:
@@ -121,7 +123,8 @@ def train_cnn_blstm(
         return PrefetchBatches((paths,), y, config.schedule.batch_size, seed, _ReadImages(config))
     torch.manual_seed(seed)
     cnn = backbone(config.network, weights=config.weights, size=config.size, width=config.width)
-    net = CnnBLSTM(cnn, config.layer, config.sizes, len(rows.classes), config.init_range, config.dropout)
+    net = CnnBLSTM(
+        cnn, config.layer, config.sizes, len(rows.classes), config.init_range, config.dropout, config.mirror)
     train = batches(rows.train, seed)
     val = batches(rows.val) if len(rows.val) else None
     history = fit(net, train, val, config.schedule, seed)

@@ -46,6 +46,7 @@ class CnnConfig:
     tuned: bool = True         # False: its start weights as they are, not tuned
     layer: str|None = None     # Layer whose output is the feature; None: the network's last
     trainable_from: str|None = None   # First layer that is trained together with the BLSTM; None: all are frozen
+    schedule: Schedule|None = None    # Of that training; None: as of the BLSTMs on frozen networks
 
 # %% ../../nbs/6_papers/01_lu2018.ipynb #e7f7efb1
 def equal_weights(
@@ -240,8 +241,10 @@ def _blstm_runs(experiment, cnn, images, tuned):
                    n_val_groups=experiment.n_val_groups)
     if cnn.trainable_from:
         function, network = train_cnn_blstm, cnn.tuning
-        config = CnnBLSTMConfig(
-            images, network.network, network.size, tuned.weights, cnn.trainable_from, width=network.width, **options)
+        if cnn.schedule: options['schedule'] = cnn.schedule
+        mirror = network.augmentation != 'none'
+        config = CnnBLSTMConfig(images, network.network, network.size, tuned.weights, cnn.trainable_from,
+                                width=network.width, mirror=mirror, **options)
     else:
         function = train_blstm
         features = frame_features(tuned, images, layer=cnn.layer)
