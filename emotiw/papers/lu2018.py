@@ -159,7 +159,8 @@ _QUICK = Scale(
     vggface=CnnConfig(slim_tuning('vggface_bn', width=.125), layer='fc6_relu'),
     resnet=CnnConfig(slim_tuning('resnet50', width=.25)),
     sound_cnn=CnnConfig(
-        ImageTuning('vgg16_bn', 48, Schedule(4, 32, 1e-3), width=.25, augmentation='none'), trainable_from='conv4_1'),
+        ImageTuning('vgg16_bn', 48, Schedule(4, 32, 1e-3), width=.25, augmentation='none'), trainable_from='conv5_1',
+        schedule=Schedule(15, 16, 2e-4, head_lr_factor=10., patience=8)),
     voices=Voices(560),
     blstm_sizes=(64,),
     schedule=Schedule(25, 16, 2e-3, patience=8),
