@@ -229,7 +229,7 @@ _TINY = Scale(
 
 _QUICK = Scale(
     faces=FaceCrops(8, size=64),
-    alexnet=slim_tuning('alexnet_bn', width=.5, size=96),
+    alexnet=slim_tuning('alexnet_bn', width=.375, size=96),
     grid=Grid(
         r=(1, 2, 4), eps=(.1, .01), degree=(1, 2, 3), gamma=(.3, 1., 3.), components=(2, 5, 10, 20), C=(.1, 1., 10.)),
     structures={1: (32,), 2: (64,), 3: (32, 32), 4: (64, 64), 5: (32, 32, 32), 6: (32, 64, 32)},

@@ -272,7 +272,7 @@ _QUICK = Scale(
     faces_enhanced=FaceCrops(8, size=64),
     networks=dict(
         VGGFace=slim_tuning('vggface_bn', width=.125),
-        ResNet18=slim_tuning('resnet18', width=.5),
+        ResNet18=slim_tuning('resnet18', width=.25),
         IR50=slim_tuning('ir50', width=.125)),
     face_network='IR50',
     voices=Voices(560),
