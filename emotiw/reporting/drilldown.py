@@ -8,6 +8,7 @@ __all__ = ['predictions_by_seed', 'Network', 'list_networks', 'learning_mark', '
 
 # %% ../../nbs/8_reporting/03_drilldown.ipynb #e3638a22
 import base64
+import html
 import json
 import re
 from dataclasses import dataclass
@@ -231,7 +232,7 @@ class _RunSettings(NamedTuple):
     "Settings shared by several runs"
     n_runs: int
     function: str
-    text: str   # JSON
+    text: Markup   # JSON
 
 def _settings_json(record):
     "Settings and libraries of a run, and the files it read, such as initial weights, as JSON"
@@ -243,7 +244,10 @@ def _settings_json(record):
 def _run_settings(runs):
     "The different settings of `runs`, each with the number of runs that share them"
     texts = pd.Series([_settings_json(result.record) for result in runs])
-    return [_RunSettings(n, json.loads(text)['function'], text) for text, n in texts.value_counts(sort=False).items()]
+    def shared(text, n):
+        as_html = Markup(html.escape(text, quote=False))   # escaped quotes would double the size of a page
+        return _RunSettings(n, json.loads(text)['function'], as_html)
+    return [shared(text, n) for text, n in texts.value_counts(sort=False).items()]
 
 # %% ../../nbs/8_reporting/03_drilldown.ipynb #20c5bed3
 def _histories(runs):
@@ -254,6 +258,8 @@ def _histories(runs):
         if history: histories.setdefault(_function_name(result), []).append(history)
     return histories
 
+_MAX_CURVES = 50   # of a plot
+
 def _learning_curves(runs):
     "A plot of each quantity for each kind of training"
     plots = []
@@ -262,8 +268,10 @@ def _learning_curves(runs):
             curves = [history[quantity] for history in histories if history.get(quantity)]
             if not curves: continue
             title = f'{function}: {quantity.replace("_", " ")}'
+            shown = curves[::-(-len(curves)//_MAX_CURVES)]
+            if len(shown) < len(curves): title += f', {len(shown)} of {len(curves)} runs'
             epochs = max(len(curve) for curve in curves)
-            plots.append(curves_svg({quantity: curves}, title, x_labels=('first epoch', f'{epochs}')))
+            plots.append(curves_svg({quantity: shown}, title, x_labels=('first epoch', f'{epochs}')))
     return plots
 
 # %% ../../nbs/8_reporting/03_drilldown.ipynb #aee1f722
