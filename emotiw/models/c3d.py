@@ -29,6 +29,7 @@ from .weights import load_weights
 
 # %% ../../nbs/5_models/11_c3d.ipynb #87a9da69
 _MEAN = (90.25, 97.66, 101.41)     # Sports-1M: blue, green, red
+_PREPROCESSING = dict(mean=tuple(m/255 for m in _MEAN[::-1]), std=(1/255,)*3, channels='BGR')   # of `C3D.prepare`
 
 def inflate(
     stills:dict,   # State dict of a 'c3d_stills' backbone: 2-D kernels, red first
@@ -55,6 +56,7 @@ class C3D(nn.Module):
         self.head = nn.Linear(self.net.fc7.out_features, n_classes)
         self.net.name = 'c3d'
         self.net.initialisation = 'random initialisation'
+        self.net.size, self.net.preprocessing = size, _PREPROCESSING
         with torch.no_grad(): self.net.conv1a.conv.weight /= 64     # the standard deviation of its input is about 64
 
     def prepare(self,
@@ -163,10 +165,11 @@ def window_batches(
 @dataclass(frozen=True)
 class C3DConfig:
     "Settings for training C3D"
+    network = 'c3d'                # A constant, for whoever looks for the network of any settings
     faces: FaceCrops
     size: int = 112                # Height and width of the input, pixels
     schedule: Schedule = Schedule()
-    weights: str|None = None       # Initial weights: a name of the registry, or a path; None: random
+    weights: str|None = None       # Initial weights: a name of the registry, also pinned, or a path; None: random
     dropout: float = .5            # After fc6 and fc7
     width: float = 1.              # Share of the published channels, as in `C3D`
     batch_norm: bool = False       # As in `C3D`
