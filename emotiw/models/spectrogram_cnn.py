@@ -38,7 +38,7 @@ class SoundTuning:
     m: int = 64                    # Inner size of the attention
     dropout: float = .3            # Before the classifier
     n_val_groups: int|None = None  # Validation slice, as in `fold_rows`
-    weights: Path|None = None      # Initial weights of AlexNet; None: random
+    weights: Path|str|None = None  # Initial weights of AlexNet: a file, or a name of the registry; None: random
     network: str = 'alexnet'       # Or 'alexnet_bn'
     width: float = 1.              # Share of AlexNet's published channels
     masks: int = 0                 # Masks along either axis of a training window, as in `RandomWindow`
