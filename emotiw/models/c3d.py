@@ -17,6 +17,7 @@ from torch.nn import functional as F
 from ..core import Note
 from ..data.corpus import Corpus
 from ..data.splits import Fold, class_index, fold_rows_with_selection
+from ..data.weight_files import random_note
 from ..experiments.runs import Outcome
 from ..experiments.training import PrefetchBatches, Schedule, check_predictions, fit, probabilities
 from ..features.cache import cached_rows
@@ -208,7 +209,8 @@ def train_c3d(
         windows, index = batches(part)
         p = pd.DataFrame(probabilities(net, windows), columns=rows.classes)
         return p.groupby(index).mean().set_axis(part['clip'])
-    network = network_title('c3d', config.width, config.size) + ', inflated from stills'*bool(config.stills)
+    network = network_title('c3d', config.width, config.size)
+    network += ', inflated from stills' if config.stills else random_note('c3d', config.width, config.weights)
     metadata = dict(waited=history.attrs['data_wait'], start=net.net.initialisation, network=network)
     out_of_fold = predict(rows.selection)
     y = class_index(rows.selection, rows.classes)

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from ..core import VOTES, UserError, cache_path
 from ..data.image_datasets import ImageSet
-from ..data.weight_files import find_entry, pin_weights, split_pin
+from ..data.weight_files import find_entry, pin_weights, random_note, split_pin
 from ..experiments.runs import Outcome, Result, Run
 from ..experiments.training import Batches, Schedule, check_predictions, fit, probabilities
 from ..features.cache import Extractor
@@ -123,8 +123,9 @@ class ImageTuning:
 
     @property
     def title(self):
-        "Name, width and input size of the network"
-        return network_title(self.network, self.width, self.size)
+        "Name, width and input size of the network; whether it starts from random weights although there are others"
+        note = random_note(self.network, self.width, self.weights)
+        return network_title(self.network, self.width, self.size) + note
 
 # %% ../../nbs/5_models/04_finetuning.ipynb #623c3447
 def slim_tuning(

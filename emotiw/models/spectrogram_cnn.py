@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from ..core import EMOTIONS
 from ..data.corpus import Corpus
 from ..data.splits import Fold, class_index, fold_rows, split_train_val
+from ..data.weight_files import random_note
 from ..experiments.runs import Outcome
 from ..experiments.training import Batches, Schedule, check_predictions, fit, probabilities
 from ..features.cache import cached
@@ -45,8 +46,9 @@ class SoundTuning:
 
     @property
     def title(self):
-        "Name and width of the network, and what it looks at"
-        return f"{network_title(self.network, self.width)}, {self.sound.kind.replace('_', '-')}"
+        "Name and width of the network, what it looks at, and whether it starts from random weights"
+        network = network_title(self.network, self.width) + random_note(self.network, self.width, self.weights)
+        return f"{network}, {self.sound.kind.replace('_', '-')}"
 
 # %% ../../nbs/5_models/15_spectrogram_cnn.ipynb #01f77f80
 class SpectrogramCNN(nn.Module):

@@ -342,7 +342,7 @@ def tune_face_networks(
 @dataclass(frozen=True)
 class TunedAudio:
     "AlexNet tuned on a corpus: one network per fold and seed"
-    pretrained: Result|None  # Of the pretraining on voices; None: tuned from random weights
+    pretrained: Result|None  # Of the pretraining on voices; None: tuned without it
     tuned: list              # Results, one per fold and seed
 
     @property
@@ -382,7 +382,7 @@ def pretrain_audio(
 def tune_audio(
     experiment:Experiment,
     kind:str='spectrogram',        # Or 'log_mel'; each has a start of its own
-    pretrained:bool=True,          # False: from random weights
+    pretrained:bool=True,          # False: from the weights in the settings, or from random ones
     schedule:Schedule|None=None,   # Default: the scale's
     n_val_groups:int|None=None,    # Default: the experiment's
 )->TunedAudio:
@@ -392,7 +392,7 @@ def tune_audio(
     config = replace(
         tuning,
         sound=replace(tuning.sound, kind=kind),
-        weights=start.weights if start else None,
+        weights=start.weights if start else tuning.weights,
         schedule=schedule or tuning.schedule,
         n_val_groups=experiment.n_val_groups if n_val_groups is None else n_val_groups)
     extract(config.sound, experiment.paths, experiment.client)
