@@ -1,14 +1,22 @@
 "State dicts with the key names and shapes of the public files fit the entries of weights.toml, to the last tensor"
 import emotiw  # noqa: F401 (first: it fixes the instruction set before numpy is loaded)
+from dataclasses import dataclass
 from functools import cache, partial
 import pytest
 import torch
 from torchvision import models
-from emotiw.core import UserError
-from emotiw.data.weight_files import registry
-from emotiw.models.c3d import C3D
+from emotiw.core import UserError, temporary_home
+from emotiw.data.weight_files import Pin, pin_weights, registry, write_pin
+from emotiw.experiments.experiment import change_tunings, pin_settings
+from emotiw.experiments.runs import Run
+from emotiw.experiments.training import Schedule
+from emotiw.features.extractors import FaceCrops, Sound
+from emotiw.models.c3d import C3D, C3DConfig, train_c3d
+from emotiw.models.finetuning import ImageTuning, tune_on_images
 from emotiw.models.networks import backbone
+from emotiw.models.spectrogram_cnn import SoundTuning, tune_on_sound
 from emotiw.models.weights import first_mismatch, select_tensors
+from emotiw.papers import ding2016, lu2018, zhou2019
 
 VGG16 = dict(conv1=(64, 2), conv2=(128, 2), conv3=(256, 3), conv4=(512, 3), conv5=(512, 3))   # channels, convolutions
 
@@ -143,3 +151,45 @@ def test_every_entry_says_what_its_network_sees():
     for name in PUBLIC:
         entry = registry()[name]
         assert len(entry.mean) == len(entry.std) == 3 and entry.channels, name
+
+
+@dataclass(frozen=True)
+class Data:
+    "What a run asks of its data"
+    name = fingerprint = 'data'
+
+
+def key(function, config):
+    "Key of a run whose settings were pinned when its experiment was opened"
+    return Run(function, pin_settings(config), Data()).key
+
+
+def test_another_file_behind_a_name_is_another_run():
+    "For networks on images, on clips and on sound; a name that is published has one key, downloaded or not"
+    by_name = [(tune_on_images, ImageTuning('ir50', weights='ir50-ms1m')),
+               (train_c3d, C3DConfig(FaceCrops(), weights='own')),
+               (tune_on_sound, SoundTuning(Sound(), Schedule(), weights='own'))]
+    published = tune_on_images, ImageTuning('alexnet', 227, weights='alexnet-imagenet')
+    with temporary_home() as home:
+        own = '[own]\nnetwork="c3d"\nsha256=""\nsource="me"\nterms="mine"\npath="own.pth"\n'
+        (home.path/'weights.toml').write_text(own)
+        keys, published_keys = [], []
+        for sha256 in ('0'*64, '1'*64):
+            for name in ('ir50-ms1m', 'own', 'alexnet-imagenet'): write_pin(name, Pin('file.pth', sha256, ()))
+            keys += [key(function, config) for function, config in by_name]
+            published_keys.append(key(*published))
+    assert len(set(keys)) == 6 and len(set(published_keys)) == 1
+
+
+def test_papers_settings_are_pinned():
+    "Wherever a paper keeps its tunings, the name of a file with a known hash is pinned"
+    def names(settings):
+        found = []
+        change_tunings(settings, lambda tuning: found.append((tuning.network, tuning.weights)) or tuning)
+        return [name for _, name in found if name]
+    with temporary_home():
+        for paper in ding2016, lu2018, zhou2019:
+            for settings in paper.SCALES.values():
+                pinned = names(pin_settings(settings))
+                assert pinned == [pin_weights(name) for name in names(settings)]
+        assert 'c3d-sports1m@dcc47ddc' in names(pin_settings(lu2018.SCALES['paper']))
