@@ -117,7 +117,8 @@ def random_note(
     weights,        # What it starts from; None: random weights
 )->str:             # ', from random weights'; '' for weights, and for networks that no published weights fit
     "What a row of a table says of a network that could start from published weights and does not"
-    return ', from random weights' if weights is None and width == 1 and network in START_NETWORKS else ''
+    could_start = width == 1 and network_family(network) in START_NETWORKS
+    return ', from random weights' if weights is None and could_start else ''
 
 # %% ../../nbs/2_data/07_weight_files.ipynb #1970da18
 @dataclass(frozen=True)
