@@ -5,8 +5,8 @@ import shutil
 import sys
 import tempfile
 from pathlib import Path
+from emotiw.data.weight_files import file_sha256
 from emotiw.experiments.cluster import local_cluster
-from emotiw.models.weights import file_sha256
 from emotiw.reporting.build import execute, notebook_page
 from emotiw.reporting.html import write_static
 

@@ -19,12 +19,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import log_softmax
 from ..core import EMOTIONS, UserError
+from ..data.weight_files import weights_file
 from ..features.audio import Wave, log_mel, repeat_to_length
 from ..features.streaming import CROP_SIZE
 from ..models.audiovisual import AudioVisual, System
 from ..models.backbone import embed
 from ..models.networks import backbone
-from ..models.weights import load_weights, save_weights, weights_file, weights_metadata
+from ..models.weights import load_weights, save_weights, weights_metadata
 
 # %% ../../nbs/7_inference/00_model.ipynb #d1e22dc2
 def append_deviation(

@@ -15,11 +15,11 @@ from pathlib import Path
 import numpy as np
 import torch
 from ..core import EMOTIONS, Note, UserError, atomic, cache_path, versions
+from ..data.weight_files import weights_file
 from ..features.streaming import CROP_SIZE, WINDOW_SECONDS, Face, iter_windows
 from ..hashing import code_digest, digest
 from .model import BUNDLED, VIEW_TEXT, load_card, load_model
 from ..instruction_set import instruction_set
-from ..models.weights import weights_file
 
 # %% ../../nbs/7_inference/03_predict.ipynb #1067ac9c
 BY = VIEW_TEXT | {'': 'nothing'}    # View -> modalities, as printed

@@ -25,11 +25,12 @@ class Backbone(nn.Module):
         mean,                 # Mean of each channel, R G B, as a share of 255
         std,                  # Divisor of each channel, as a share of 255
         resize_size:int=None, # Side to which images are resized before the input is cropped, px; default: `size`
+        channels:str='RGB',   # Order of the channels that `net` gets: 'RGB' or 'BGR'
     ):
         super().__init__()
         self.name, self.net = name, net
         self.dim, self.size, self.resize_size = dim, size, resize_size or size
-        self.mean, self.std = tuple(mean), tuple(std)
+        self.mean, self.std, self.channels = tuple(mean), tuple(std), channels
         self.initialisation = 'random initialisation'
 
     def prepare(self,
@@ -44,7 +45,8 @@ class Backbone(nn.Module):
             start = (self.resize_size - self.size)//2
             x = x[..., start:start + self.size, start:start + self.size]
         mean, std = (torch.tensor(v, device=x.device).view(3, 1, 1) for v in (self.mean, self.std))
-        return (x/255 - mean) / std
+        x = (x/255 - mean) / std
+        return x.flip(1) if self.channels == 'BGR' else x
 
     def forward(self,
         x:Tensor,  # `(n, 3, size, size)`, from `prepare`
@@ -55,7 +57,8 @@ class Backbone(nn.Module):
     def key(self)->str:  # 32 hex digits
         "Content key of the network: equal keys mean equal features"
         shape = self.dim, self.size, self.resize_size
-        return digest(self.name, *shape, self.mean, self.std, str(self.net), self.net.state_dict())
+        preprocessing = self.mean, self.std, self.channels
+        return digest(self.name, *shape, *preprocessing, str(self.net), self.net.state_dict())
 
 # %% ../../nbs/5_models/00_backbone.ipynb #03423c7f
 def _to_float(images):

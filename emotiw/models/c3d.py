@@ -17,6 +17,7 @@ from torch.nn import functional as F
 from ..core import Note
 from ..data.corpus import Corpus
 from ..data.splits import Fold, class_index, fold_rows_with_selection
+from ..data.weight_files import random_note
 from ..experiments.runs import Outcome
 from ..experiments.training import PrefetchBatches, Schedule, check_predictions, fit, probabilities
 from ..features.cache import cached_rows
@@ -29,6 +30,7 @@ from .weights import load_weights
 
 # %% ../../nbs/5_models/11_c3d.ipynb #87a9da69
 _MEAN = (90.25, 97.66, 101.41)     # Sports-1M: blue, green, red
+_PREPROCESSING = dict(mean=tuple(m/255 for m in _MEAN[::-1]), std=(1/255,)*3, channels='BGR')   # of `C3D.prepare`
 
 def inflate(
     stills:dict,   # State dict of a 'c3d_stills' backbone: 2-D kernels, red first
@@ -55,6 +57,7 @@ class C3D(nn.Module):
         self.head = nn.Linear(self.net.fc7.out_features, n_classes)
         self.net.name = 'c3d'
         self.net.initialisation = 'random initialisation'
+        self.net.size, self.net.preprocessing = size, _PREPROCESSING
         with torch.no_grad(): self.net.conv1a.conv.weight /= 64     # the standard deviation of its input is about 64
 
     def prepare(self,
@@ -163,10 +166,11 @@ def window_batches(
 @dataclass(frozen=True)
 class C3DConfig:
     "Settings for training C3D"
+    network = 'c3d'                # A constant, for whoever looks for the network of any settings
     faces: FaceCrops
     size: int = 112                # Height and width of the input, pixels
     schedule: Schedule = Schedule()
-    weights: str|None = None       # Initial weights: a name of the registry, or a path; None: random
+    weights: str|None = None       # Initial weights: a name of the registry, also pinned, or a path; None: random
     dropout: float = .5            # After fc6 and fc7
     width: float = 1.              # Share of the published channels, as in `C3D`
     batch_norm: bool = False       # As in `C3D`
@@ -206,7 +210,8 @@ def train_c3d(
         windows, index = batches(part)
         p = pd.DataFrame(probabilities(net, windows), columns=rows.classes)
         return p.groupby(index).mean().set_axis(part['clip'])
-    network = network_title('c3d', config.width, config.size) + ', inflated from stills'*bool(config.stills)
+    network = network_title('c3d', config.width, config.size)
+    network += ', inflated from stills' if config.stills else random_note('c3d', config.width, config.weights)
     metadata = dict(waited=history.attrs['data_wait'], start=net.net.initialisation, network=network)
     out_of_fold = predict(rows.selection)
     y = class_index(rows.selection, rows.classes)

@@ -95,6 +95,7 @@ class CnnBLSTMConfig:
     n_val_groups: int|None = None  # As in `fold_rows_with_selection`
     width: float = 1.              # Share of the CNN's published channels
     mirror: bool = True            # As in `CnnBLSTM`
+    start: str|None = None         # Weights that `weights` were trained from, as in `backbone`
 
 # %% ../../nbs/5_models/10_cnn_blstm.ipynb #690e58b4
 class _ReadImages:
@@ -123,7 +124,8 @@ def train_cnn_blstm(
         y = class_index(part, rows.classes)
         return PrefetchBatches((paths,), y, config.schedule.batch_size, seed, _ReadImages(config))
     torch.manual_seed(seed)
-    cnn = backbone(config.network, weights=config.weights, size=config.size, width=config.width)
+    cnn = backbone(
+        config.network, weights=config.weights, size=config.size, width=config.width, start=config.start)
     net = CnnBLSTM(
         cnn, config.layer, config.sizes, len(rows.classes), config.init_range, config.dropout, config.mirror)
     train = batches(rows.train, seed)

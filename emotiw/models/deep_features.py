@@ -21,9 +21,9 @@ from ..reproducibility import device, reproducible
 
 # %% ../../nbs/5_models/03_deep_features.ipynb #41a8697d
 @functools.lru_cache(maxsize=4)
-def _cached_network(name, size, weights, seed, content, layer=None, width=1.):
+def _cached_network(name, size, weights, seed, content, layer=None, width=1., start=None):
     "`frozen_network`, kept for the next clip; `content` distinguishes two files of the same name"
-    with reproducible(seed): net = backbone(name, weights=weights, size=size, width=width).eval()
+    with reproducible(seed): net = backbone(name, weights=weights, size=size, width=width, start=start).eval()
     if layer:
         net.net = nn.Sequential(split_at(net, layer)[0], net.net.get_submodule(layer), nn.Flatten())
         with torch.no_grad(): net.dim = net(torch.zeros(1, 3, size, size)).shape[1]
@@ -36,10 +36,11 @@ def frozen_network(
     seed:int=0,              # Of random initialisation
     layer:str|None=None,     # Name of the layer whose output, flattened, is the feature; None: the last
     width:float=1.,          # Share of the published channels
+    start:str|None=None,     # Weights that those in the file were trained from, as in `backbone`
 ):                           # A `Backbone` in evaluation mode on the default device
     "A network for feature extraction"
     content = weights and weights.stat().st_mtime_ns
-    return _cached_network(name, size, weights, seed, content, layer, width)
+    return _cached_network(name, size, weights, seed, content, layer, width, start)
 
 # %% ../../nbs/5_models/03_deep_features.ipynb #5661c0e3
 def to_grey(
@@ -70,12 +71,13 @@ class FrameFeatures(Extractor):
     seed: int = 0               # Of random initialisation
     layer: str|None = None      # Name of the layer whose output is the feature; None: the last
     width: float = 1.           # Share of the published channels
+    start: str|None = None      # Weights that those in the file were trained from: they keep their preprocessing
     libraries = ('torchvision',)
 
     @property
     def frozen(self):
         "The network"
-        return frozen_network(self.network, self.size, self.weights, self.seed, self.layer, self.width)
+        return frozen_network(self.network, self.size, self.weights, self.seed, self.layer, self.width, self.start)
 
     def images(self,
         crops:Feature,   # Of `faces`

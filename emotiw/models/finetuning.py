@@ -10,7 +10,7 @@ __all__ = ['AUGMENTATIONS', 'SLIM_AFTER_A_LOOK', 'random_affine', 'jitter_light'
 # %% ../../nbs/5_models/04_finetuning.ipynb #e09c7853
 import functools
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 import torch
@@ -18,13 +18,14 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from ..core import VOTES, UserError, cache_path
 from ..data.image_datasets import ImageSet
+from ..data.weight_files import find_entry, pin_weights, random_note, split_pin
 from ..experiments.runs import Outcome, Result, Run
 from ..experiments.training import Batches, Schedule, check_predictions, fit, probabilities
 from ..features.cache import Extractor
 from ..hashing import digest
 from .deep_features import FrameFeatures
 from .networks import Classifier, backbone, network_title
-from .weights import file_sha256, load_weights, registry
+from .weights import load_weights
 
 # %% ../../nbs/5_models/04_finetuning.ipynb #22911192
 def random_affine(
@@ -109,7 +110,7 @@ class ImageTuning:
     schedule: Schedule = Schedule()
     limit: int|None = None      # Largest number of training images, drawn by the seed; None: all
     per_epoch: int|None = None  # Largest number of training images in an epoch, drawn anew for each; None: all
-    weights: str|None = None    # Initial weights: a name in the registry or a path; None: random initialisation
+    weights: str|None = None    # Initial weights: a name in the registry, also pinned, or a path; None: random
     extend: float = 0.          # Margin added to the set's own face boxes, share of their size
     dropout: float = .2         # Before the head
     balanced: bool = False      # Draw each emotion equally often
@@ -122,8 +123,9 @@ class ImageTuning:
 
     @property
     def title(self):
-        "Name, width and input size of the network"
-        return network_title(self.network, self.width, self.size)
+        "Name, width and input size of the network; whether it starts from random weights although there are others"
+        note = random_note(self.network, self.width, self.weights)
+        return network_title(self.network, self.width, self.size) + note
 
 # %% ../../nbs/5_models/04_finetuning.ipynb #623c3447
 def slim_tuning(
@@ -250,7 +252,7 @@ def tune_on_images(
 class StartWeights:
     "Weights that are not tuned here, as the data of a run"
     name: str       # Image set: the network is shown faces as this set shows them
-    sha256: str     # Of the weights' file, as in the registry; '' for random initialisation
+    sha256: str     # Beginning of the hash of the weights' file; '' for random initialisation
     trained: bool   # Were the weights trained on this image set?
 
     @property
@@ -271,12 +273,6 @@ def load_network(
     return Outcome(weights=net.net.state_dict(), metadata=metadata)
 
 # %% ../../nbs/5_models/04_finetuning.ipynb #90d48be8
-def _weights_sha256(weights):
-    "SHA-256 of weights, as in `ImageTuning`; those of the registry need not be there yet: loading verifies them"
-    if weights is None: return ''
-    entry = registry().get(str(weights))
-    return entry.sha256 if entry else file_sha256(weights)
-
 def untuned_run(
     config:ImageTuning,    # As in `load_network`
     name:str,              # Image set, as in `StartWeights`
@@ -284,7 +280,9 @@ def untuned_run(
     seed:int=0,            # Of random initialisation
 )->Run:
     "The run of `load_network`"
-    return Run(load_network, config, StartWeights(name, _weights_sha256(config.weights), trained), seed=seed)
+    weights = config.weights and pin_weights(config.weights)
+    sha256 = split_pin(weights)[1] if weights else ''
+    return Run(load_network, replace(config, weights=weights), StartWeights(name, sha256, trained), seed=seed)
 
 # %% ../../nbs/5_models/04_finetuning.ipynb #642b40e9
 def frame_features(
@@ -297,4 +295,6 @@ def frame_features(
     config = tuned.run.config
     as_fer2013 = 'fer' in tuned.run.data.name
     file = tuned.weights if weights and config.network != 'dlib' else None     # dlib keeps its weights to itself
-    return FrameFeatures(faces, config.network, config.size, as_fer2013, file, layer=layer, width=config.width)
+    start = config.weights if find_entry(config.weights) else None
+    return FrameFeatures(
+        faces, config.network, config.size, as_fer2013, file, layer=layer, width=config.width, start=start)

@@ -14,9 +14,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 from ..core import UserError
+from ..data.weight_files import find_entry, split_pin, weights_file
 from ..hashing import digest
 from .backbone import Backbone, he_init
-from .weights import load_weights, weights_file
+from .weights import load_weights, set_preprocessing
 
 # %% ../../nbs/5_models/02_networks.ipynb #a6adac0b
 _IMAGENET = dict(mean=(.485, .456, .406), std=(.229, .224, .225))
@@ -38,12 +39,25 @@ def _resnet_layers(block, depths, width):
     del layers['fc']
     return layers | dict(flat=nn.Flatten())
 
-def _resnet(name, dim, block, depths, size=224, width=1.):
+def _resnet(name, dim, block, depths, size=224, width=1., change_layers=lambda layers: None, preprocessing=_IMAGENET):
     layers = _resnet_layers(block, depths, width)
-    return Backbone(name, nn.Sequential(layers), round(dim*width), size, **_IMAGENET)
+    change_layers(layers)
+    return Backbone(name, nn.Sequential(layers), round(dim*width), size, **preprocessing)
+
+def _caffe_strides(layers):
+    "Change the layers of a ResNet-50 to Caffe's: stride in the 1 x 1 convolution, pooling that rounds up"
+    layers['maxpool'] = nn.MaxPool2d(3, 2, ceil_mode=True)
+    for stage in ('layer2', 'layer3', 'layer4'):
+        first = layers[stage][0]
+        first.conv1.stride, first.conv2.stride = (2, 2), (1, 1)
+
+# VGGFace2: red, green, blue, of 255
+_VGGFACE2 = dict(mean=(131.0912/255, 103.8827/255, 91.4953/255), std=[1/255]*3, channels='BGR')
 
 _resnet18 = partial(_resnet, 'resnet18', 512, 'BasicBlock', (2, 2, 2, 2))
 _resnet50 = partial(_resnet, 'resnet50', 2048, 'Bottleneck', (3, 4, 6, 3))
+_resnet50_caffe = partial(_resnet, 'resnet50_caffe', *_resnet50.args[1:], change_layers=_caffe_strides,
+                          preprocessing=_VGGFACE2)
 
 # %% ../../nbs/5_models/02_networks.ipynb #b7287899
 class _BasicBlock(nn.Module):
@@ -314,30 +328,34 @@ class Classifier(nn.Module):
 _BUILDERS = dict(
     vggface=_vggface, vggface_bn=partial(_vggface, batch_norm=True),
     vgg16=_vgg16_imagenet, vgg16_bn=partial(_vgg16_imagenet, batch_norm=True),
-    resnet18=_resnet18, resnet50=_resnet50, small=_small, ir50=_ir50,
+    resnet18=_resnet18, resnet50=_resnet50, resnet50_caffe=_resnet50_caffe, small=_small, ir50=_ir50,
     alexnet=AlexNet, alexnet_bn=partial(AlexNet, batch_norm=True), c3d_stills=_c3d_stills, dlib=DlibFace)
 _MIN_SIZE = dict.fromkeys(_BUILDERS, 32) | dict(ir50=16, alexnet=63, alexnet_bn=63)   # px
 
 def backbone(
     name:str,         # Such as 'vggface', 'vgg16_bn', 'resnet18', 'small', 'ir50', 'alexnet' or 'dlib'
-    weights=None,     # Name in the registry of `emotiw.models.weights`, or a file; None: random initialisation
+    weights=None,     # Name in the registry of `emotiw.data.weight_files`, or a file; None: random initialisation
     size:int=None,    # Side of the input, px; default: 224 (small: 48, ir50: 112, dlib: 150)
     width:float=1.,   # Share of the published channels that every layer keeps
+    start:str=None,   # Name in the registry: weights that `weights` were trained from, whose preprocessing they keep
     **options,        # Of one network; ir50: `head`, 112 or 224, the input size its head is made for
 )->Backbone:
     "Create a network by name and load its weights"
     if name not in _BUILDERS: raise UserError(f'unknown network {name!r}; the names are {", ".join(_BUILDERS)}')
     if name == 'dlib': return _dlib_face(weights, size, width)
+    entry = find_entry(weights) or find_entry(start)
+    if entry and entry.head: options.setdefault('head', entry.head)
     if size and size < _MIN_SIZE[name]:
         raise UserError(f'{name} needs images of at least {_MIN_SIZE[name]} px, not {size}')
     if not 0 < width <= 1: raise UserError(f'{name}: width {width:g} is not a share of the published channels')
     if size: options['size'] = size
     net = _BUILDERS[name](width=width, **options)
+    if entry: set_preprocessing(net, entry)
     return load_weights(net, weights) if weights else net
 
 def _dlib_face(weights, size, width):
     "dlib's network; it has no other weights, no other size and no other width"
-    if weights not in (None, 'dlib-face') or size not in (None, 150) or width != 1:
+    if (weights and split_pin(weights)[0] != 'dlib-face') or size not in (None, 150) or width != 1:
         raise UserError("dlib's network has its own weights and takes images of 150 px: "
                         'leave out `weights`, `size` and `width`')
     return DlibFace()
@@ -345,7 +363,8 @@ def _dlib_face(weights, size, width):
 # %% ../../nbs/5_models/02_networks.ipynb #2c8542c3
 _TITLES = dict(
     vggface='VGG-Face', vggface_bn='VGG-Face with BN', vgg16='VGG-16', vgg16_bn='VGG-16 with BN', resnet18='ResNet18',
-    resnet50='ResNet-50', small='small ResNet', ir50='IR50', alexnet='AlexNet', alexnet_bn='AlexNet with BN',
+    resnet50='ResNet-50', resnet50_caffe="ResNet-50 with Caffe's strides",
+    small='small ResNet', ir50='IR50', alexnet='AlexNet', alexnet_bn='AlexNet with BN',
     c3d='C3D', c3d_stills='C3D for stills', dlib="dlib's ResNet-29")
 _WIDTHS = {1.: '', .5: 'half width', .375: 'three eighths of the width', .25: 'quarter width',
            .125: 'an eighth of the width'}

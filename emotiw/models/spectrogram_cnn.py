@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from ..core import EMOTIONS
 from ..data.corpus import Corpus
 from ..data.splits import Fold, class_index, fold_rows, split_train_val
+from ..data.weight_files import random_note
 from ..experiments.runs import Outcome
 from ..experiments.training import Batches, Schedule, check_predictions, fit, probabilities
 from ..features.cache import cached
@@ -38,15 +39,16 @@ class SoundTuning:
     m: int = 64                    # Inner size of the attention
     dropout: float = .3            # Before the classifier
     n_val_groups: int|None = None  # Validation slice, as in `fold_rows`
-    weights: Path|None = None      # Initial weights of AlexNet; None: random
+    weights: Path|str|None = None  # Initial weights of AlexNet: a file, or a name of the registry; None: random
     network: str = 'alexnet'       # Or 'alexnet_bn'
     width: float = 1.              # Share of AlexNet's published channels
     masks: int = 0                 # Masks along either axis of a training window, as in `RandomWindow`
 
     @property
     def title(self):
-        "Name and width of the network, and what it looks at"
-        return f"{network_title(self.network, self.width)}, {self.sound.kind.replace('_', '-')}"
+        "Name and width of the network, what it looks at, and whether it starts from random weights"
+        network = network_title(self.network, self.width) + random_note(self.network, self.width, self.weights)
+        return f"{network}, {self.sound.kind.replace('_', '-')}"
 
 # %% ../../nbs/5_models/15_spectrogram_cnn.ipynb #01f77f80
 class SpectrogramCNN(nn.Module):

@@ -179,8 +179,8 @@ _C3D_SCHEDULE = Schedule(60, 12, 1e-3, 'sgd', 2e-4, lr_step_epochs=30, patience=
 _PAPER = Scale(
     faces=FaceCrops(None, size=224),
     segments=Segments(),
-    vggface=CnnConfig(ImageTuning('vggface', 224, Schedule(20, 64, 1e-4)), layer='fc6_relu'),
-    resnet=CnnConfig(ImageTuning('resnet50', 224, Schedule(20, 64, 1e-3), weights='resnet50-imagenet')),
+    vggface=CnnConfig(ImageTuning('vggface', 224, Schedule(20, 64, 1e-4), weights='vggface'), layer='fc6_relu'),
+    resnet=CnnConfig(ImageTuning('resnet50_caffe', 224, Schedule(20, 64, 1e-3), weights='resnet50-vggface2')),
     sound_cnn=CnnConfig(_VGG16_TUNING, trainable_from='conv5_1'),
     voices=Voices(14_000),
     blstm_sizes=(256,),
@@ -245,7 +245,7 @@ def _blstm_runs(experiment, cnn, images, tuned):
         if cnn.schedule: options['schedule'] = cnn.schedule
         mirror = network.augmentation != 'none'
         config = CnnBLSTMConfig(images, network.network, network.size, tuned.weights, cnn.trainable_from,
-                                width=network.width, mirror=mirror, **options)
+                                width=network.width, mirror=mirror, start=network.weights, **options)
     else:
         function = train_blstm
         features = frame_features(tuned, images, layer=cnn.layer)

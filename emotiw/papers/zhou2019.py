@@ -231,7 +231,7 @@ class Scale:
     "All settings of the system at one scale"
     faces: FaceCrops            # Crops for Tables 1 and 2; 224 px and 30 % margin: paper; number of frames: our choice
     faces_enhanced: FaceCrops   # Crops for Tables 3 and 4, where every frame is transformed 18 times
-    networks: dict              # Name in Table 1 -> `ImageTuning`; 224 px: paper; schedules: our choice
+    networks: dict              # Name in Table 1 -> `ImageTuning`; 224 px and starts: paper; schedules: our choice
     face_network: str           # Key of `networks`: the face network of Tables 2 to 4
     voices: Voices              # Synthetic utterances for AlexNet's pretraining, without a corpus of voices; our choice
     voice_tuning: SoundTuning   # AlexNet's pretraining on voices; our choice
@@ -287,9 +287,9 @@ _PAPER = Scale(
     faces=FaceCrops(None, size=224),
     faces_enhanced=FaceCrops(None, size=224),
     networks=dict(
-        VGGFace=ImageTuning('vggface', 224, Schedule(20, 64, 1e-4)),
-        ResNet18=ImageTuning('resnet18', 224, Schedule(20, 64, 1e-3)),
-        IR50=ImageTuning('ir50', 224, Schedule(20, 64, 1e-3))),
+        VGGFace=ImageTuning('vggface', 224, Schedule(20, 64, 1e-4), weights='vggface'),
+        ResNet18=ImageTuning('resnet18', 224, Schedule(20, 64, 1e-3), weights='resnet18-ms1m'),
+        IR50=ImageTuning('ir50', 112, Schedule(20, 64, 1e-3), weights='ir50-ms1m')),
     face_network='IR50',
     voices=Voices(14_000),
     voice_tuning=SoundTuning(Sound(), Schedule(10, 32, 5e-4), 200),
@@ -342,7 +342,7 @@ def tune_face_networks(
 @dataclass(frozen=True)
 class TunedAudio:
     "AlexNet tuned on a corpus: one network per fold and seed"
-    pretrained: Result|None  # Of the pretraining on voices; None: tuned from random weights
+    pretrained: Result|None  # Of the pretraining on voices; None: tuned without it
     tuned: list              # Results, one per fold and seed
 
     @property
@@ -382,7 +382,7 @@ def pretrain_audio(
 def tune_audio(
     experiment:Experiment,
     kind:str='spectrogram',        # Or 'log_mel'; each has a start of its own
-    pretrained:bool=True,          # False: from random weights
+    pretrained:bool=True,          # False: from the weights in the settings, or from random ones
     schedule:Schedule|None=None,   # Default: the scale's
     n_val_groups:int|None=None,    # Default: the experiment's
 )->TunedAudio:
@@ -392,7 +392,7 @@ def tune_audio(
     config = replace(
         tuning,
         sound=replace(tuning.sound, kind=kind),
-        weights=start.weights if start else None,
+        weights=start.weights if start else tuning.weights,
         schedule=schedule or tuning.schedule,
         n_val_groups=experiment.n_val_groups if n_val_groups is None else n_val_groups)
     extract(config.sound, experiment.paths, experiment.client)

@@ -24,6 +24,7 @@ from ..core import UserError, atomic, cache_path, versions
 from ..data.corpus import Corpus
 from ..data.load import open_corpus, open_image_sets
 from ..data.splits import make_folds
+from ..data.weight_files import weights_fingerprint
 from ..experiments.experiment import open_voices
 from ..experiments.runs import LIBRARIES
 from ..hashing import digest, file_digest
@@ -272,7 +273,7 @@ class Plan:
         "Key of the executed table notebook"
         corpora = [self.corpus, self.voices] if self.voices else [self.corpus]
         data = tuple(d.fingerprint for d in (*corpora, *self.image_sets.values()))
-        return table_key(notebook, self.shown_parameters, data)
+        return table_key(notebook, self.shown_parameters, (*data, weights_fingerprint()))
 
     @property
     def pending(self):

@@ -14,7 +14,7 @@ from typing import NamedTuple
 import nbformat
 import pandas as pd
 from ..core import UserError
-from ..models.weights import registry
+from ..data.weight_files import registry
 from .html import Link, table_html, write_page
 from .notebook_html import notebook_parameters
 

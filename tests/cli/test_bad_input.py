@@ -4,8 +4,12 @@ import sys
 import numpy as np
 import pandas as pd
 import pytest
+import torch
+from torchvision import models
 from emotiw.core import temporary_home
 from emotiw.features.video import write_clip
+from emotiw.models.networks import backbone
+from emotiw.reproducibility import reproducible
 
 
 def film(path, n=8, seconds=.5):
@@ -81,10 +85,43 @@ def test_bad_corpus_is_refused_in_one_line(make_corpus, expected, tmp_path, home
     ('submit --corpus nowhere', 'nowhere'), ('submit --corpus synthetic --scale tiny', 'no test part'),
     ('submit --corpus synthetic --out .', 'is there already'),
     ('submit --corpus synthetic --submission 1', 'there is no FG-Net-1'),
-    ('cache --clear --extractor Nonsense', 'Nonsense')])
+    ('cache --clear --extractor Nonsense', 'Nonsense'),
+    ('tables --scale tiny --weights ir50', "weights 'ir50': write NETWORK=NAME"),
+    ('tables --scale tiny --weights ir100=x', "no table has a network 'ir100'; networks: alexnet"),
+    ('tables --scale tiny --random ir100', "no table has a network 'ir100'"),
+    ('tables --scale paper --weights ir50=nothing', 'weights nothing: no such weights; names: '),
+    ('tables --scale paper --weights ir50=vggface', 'weights vggface: are for vggface, not for ir50'),
+    ('tables --scale tiny --weights resnet18=resnet18-ms1m', 'have all channels of resnet18'),
+    ('tables --scale paper --only zhou2019_table1', 'needs start weights (vggface: emotiw weights fetch vggface; '),
+    ('submit --corpus synthetic --scale paper', 'ir50: emotiw weights add ir50-ms1m FILE'),
+    ('submit --corpus synthetic --weights train', "weights 'train': write NETWORK=NAME"),
+    ('weights add nothing x.pth', 'nothing: no such weights; names: '),
+    ('weights add ir50-ms1m nowhere.pth', 'nowhere.pth: weights cannot be read'),
+    ('weights add dlib-face x.dat', 'comes with the package face_recognition_models'),
+    ('weights fetch ir50-ms1m', 'no address that a program can fetch')])
 def test_wrong_options_are_refused_in_one_line(words, expected, home, capsys):
     code, lines = run(capsys, *words.split())
     assert code == 1 and len(lines) == 1 and expected in lines[0], lines
+
+def write_file(path, kind):
+    "A file that is not the weights of IR50 on MS-Celeb-1M"
+    def lose_a_layer(state): return {k: v for k, v in state.items() if not k.startswith('body.3.')}
+    if kind == 'pickle': torch.save(pd.DataFrame(dict(a=[1])), path)
+    elif kind == 'another network': torch.save(models.alexnet().features.state_dict(), path)
+    else:
+        with reproducible(0): torch.save(lose_a_layer(backbone('ir50').net.state_dict()), path)
+    if kind == 'truncated': path.write_bytes(path.read_bytes()[:10**6])
+
+@pytest.mark.parametrize('kind, expected', [
+    ('pickle', 'convert it in an environment of its own: python -c'), ('truncated', 'cannot be read as weights'),
+    ('another network', 'does not fit ir50: input_layer.0.weight is missing'),
+    ('missing layer', 'does not fit ir50: body.3.')])
+def test_weights_that_do_not_fit_are_refused_in_one_line(kind, expected, tmp_path, capsys):
+    write_file(tmp_path/'file.pth', kind)
+    with temporary_home() as scratch:
+        code, lines = run(capsys, 'weights', 'add', 'ir50-ms1m', tmp_path/'file.pth')
+        assert code == 1 and len(lines) == 1 and expected in lines[0], lines
+        assert not (scratch.path/'weights').exists() and not (scratch.path/'weights-pins.json').exists()
 
 def test_folder_that_is_no_report(tmp_path, capsys):
     for folder in tmp_path, tmp_path/'absent':
