@@ -12,7 +12,7 @@ import json
 import os
 import re
 import sys
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import asdict
 from pathlib import Path
 from threading import Event, Thread
@@ -120,6 +120,16 @@ def _progress_of(client):
             stopped.set()
             updater.join()
 
+# %% ../nbs/9_cli/00_cli.ipynb #5a3754fe
+@contextmanager
+def _workers_of(cluster, workers):
+    "A block with a dask client of `cluster` and with bars of its progress"
+    from emotiw.experiments.cluster import open_cluster
+    with ExitStack() as stack:
+        with console.status('waiting for workers'): client = stack.enter_context(open_cluster(cluster, workers))
+        stack.enter_context(_progress_of(client))
+        yield client
+
 # %% ../nbs/9_cli/00_cli.ipynb #d032bebe
 def _check_counts(**counts):
     "Refuse options that count something and are below 1"
@@ -153,9 +163,9 @@ def tables(
     voices:str=typer.Option(
         'synthetic', help="Corpus of speech that the sound networks learn on first: 'synthetic', or a path."),
     only:list[str]=typer.Option(None, help='Only this table (repeatable).'),
-    cluster:str=typer.Option(None, help='Address of a dask scheduler; default: a cluster on this machine.'),
+    cluster:str=typer.Option(None, help="Address of a dask scheduler, or 'slurm'; default: this machine."),
     workers:int=typer.Option(None, help='Worker processes on this machine; default: two per GPU, or one per core. '
-                   'With fewer workers than GPUs each trains on several.'),
+                   'With fewer workers than GPUs each trains on several. With --cluster slurm: its jobs.'),
     media:bool=typer.Option(False, help="Show the corpus' faces in the report: for your own eyes."),
     allow_leaks:bool=typer.Option(False, help='Show numbers although splits leak.'),
     reports:Path=typer.Option(Path('reports'), help='Parent folder of the reports: REPORTS/<corpus>/.'),
@@ -164,16 +174,17 @@ def tables(
 ):
     "Rebuild the papers' tables on a corpus into reports/<corpus>/, and compare them with the committed report."
     _check_counts(seeds=seeds, workers=workers)
-    from emotiw.experiments.cluster import connect, local_cluster
+    from emotiw.experiments.cluster import require_cluster
     from emotiw.reporting import build
     from emotiw.reporting.compare import compare_with_commit
     parameters = dict(corpus=corpus, scale=scale, seeds=seeds, folds=folds, images=images, voices=voices)
     parameters |= dict(media=media, allow_leaks=allow_leaks)
+    if not dry_run: require_cluster(cluster, workers)
     with console.status('reading the corpus'): plan = build.make_plan(only, reports, parameters)
     if dry_run: return _print_cost(plan, workers)
     if not plan.pending: pages = build.rebuild(plan, None)   # no workers: starting them takes longer than the rest
     else:
-        with (connect(cluster) or local_cluster(workers)) as client, _progress_of(client):
+        with _workers_of(cluster, workers) as client:
             pages = build.rebuild(plan, client.scheduler.address)
     for page in pages: print(page)
     changes = compare_with_commit(plan.report_dir)
@@ -214,19 +225,22 @@ def submit(
         'synthetic', help="Corpus of speech that the sound networks learn on first: 'synthetic', or a path."),
     weights:str=typer.Option(
         'train', help="Class weights: train (its counts), published (counted on AFEW's test part: a leak) or none."),
-    cluster:str=typer.Option(None, help='Address of a dask scheduler; default: a cluster on this machine.'),
+    cluster:str=typer.Option(None, help="Address of a dask scheduler, or 'slurm'; default: this machine."),
+    workers:int=typer.Option(None, help='As in tables.'),
     out:Path=typer.Option(Path('submission'), help='The folder to write; a zip is written beside it.'),
 ):
     "Train a submission and write the challenge's files: one text file per test clip, and a zip."
-    from emotiw.experiments.cluster import connect, local_cluster
+    from emotiw.experiments.cluster import require_cluster
     from emotiw.experiments.experiment import open_experiment
     from emotiw.papers.submission import get_submission, predict_submission, submission_fold, write_submission
     from emotiw.papers.zhou2019 import SCALES
     get_submission(submission)
+    _check_counts(workers=workers)
     if out.exists(): raise UserError(f'{out}: is there already; name another folder, or remove it')
+    require_cluster(cluster, workers)
     with console.status('reading the corpus'):
         test_clips = submission_fold(open_experiment(SCALES, corpus, scale, None, 'split', None, voices).corpus).test
-    with (connect(cluster) or local_cluster()) as client, _progress_of(client):
+    with _workers_of(cluster, workers) as client:
         experiment = open_experiment(SCALES, corpus, scale, None, 'split', client, voices)
         predictions = predict_submission(submission, experiment, images, scale, weights)
     print(write_submission(predictions, test_clips, out))
