@@ -21,7 +21,7 @@ import subprocess
 import sys
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from importlib import import_module
 from importlib.util import find_spec
@@ -258,6 +258,15 @@ def _check_job(script):
         raise UserError(f'SLURM refuses the jobs ({_in_one_line(answer.stderr)}); '
                         'correct jobqueue.slurm in ~/.config/dask/jobqueue.yaml')
 
+def _wait_for_job(client, cluster, log_directory):
+    "Wait for the first worker; there is no use in waiting for jobs that ended before theirs arrived"
+    while not client.ncores():
+        with suppress(TimeoutError): client.wait_for_workers(1, timeout=30)
+        jobs = ','.join(job.job_id for job in cluster.workers.values() if job.job_id)
+        queue = subprocess.run(['squeue', '--noheader', '--jobs', jobs], capture_output=True, text=True).stdout
+        if jobs and not queue and not client.ncores():
+            raise UserError(f'the jobs of SLURM ended before a worker arrived; {log_directory} has their output')
+
 @contextmanager
 def slurm_cluster(
     workers:int,   # Number of workers
@@ -271,7 +280,7 @@ def slurm_cluster(
         _check_job(cluster.job_script())
         cluster.adapt(minimum=workers, maximum=workers)   # submits jobs again that end too early
         client.register_plugin(WorkerSetup())
-        client.wait_for_workers(1)
+        _wait_for_job(client, cluster, options['log_directory'])
         check_cluster(client)
         yield client
 
