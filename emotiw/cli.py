@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['app', 'console', 'WEIGHTS_HELP', 'CSV_FIELDS', 'main', 'corpora', 'unpack', 'check', 'cache', 'tables', 'compare',
-           'cite', 'submit', 'predict', 'export', 'card']
+           'cite', 'submit', 'predict', 'export', 'card', 'worker']
 
 # %% ../nbs/9_cli/00_cli.ipynb #6d033032
 import csv
@@ -400,3 +400,18 @@ def card(model:str=typer.Argument('emotiw-small', help='As in predict.')):
     "Print a model card: training data and terms, accuracy, failures."
     from emotiw.inference import model as models
     print(models.card_text(models.load_card(model)))
+
+# %% ../nbs/9_cli/00_cli.ipynb #7f45fb33
+@app.command(context_settings=dict(allow_extra_args=True, ignore_unknown_options=True))
+def worker(
+    context:typer.Context,
+    address:str=typer.Argument(help='Address of a dask scheduler.'),
+):
+    """Compute for `emotiw tables --cluster ADDRESS`, until interrupted.
+
+    Further options are those of `dask worker`: --nworkers 4, --host, --interface, --memory-limit, --local-directory."""
+    from distributed.cli.dask_worker import main as dask_worker
+    dask_worker([address, *context.args, '--nthreads', '1'], prog_name='emotiw worker')
+
+# %% ../nbs/9_cli/00_cli.ipynb #69b1638e
+if __name__ == '__main__' and '__file__' in globals(): main()   # not in this notebook

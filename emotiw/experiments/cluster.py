@@ -114,7 +114,8 @@ async def _identity(address):
     "How the dask scheduler or worker at `address` describes itself"
     tls = Security().get_connection_args('client')   # from dask's configuration
     async with rpc(address, connection_args=tls) as server:
-        return await asyncio.wait_for(server.identity(), CONNECT_SECONDS)
+        try: return await asyncio.wait_for(server.identity(), CONNECT_SECONDS)
+        except TimeoutError: raise TimeoutError(f'within {CONNECT_SECONDS} s') from None
 
 def _in_one_line(error):
     "The message of `error`, or its class if it has none"
@@ -146,11 +147,12 @@ def _check_code(where, digest, expected):
     reason = f'cannot be used ({_in_one_line(digest)})' if isinstance(digest, Exception) else 'is another version'
     raise UserError(f'{where}: its emotiw {reason}; install the same as here, and restart it')
 
-def _check_values(where, values, expected):
-    "Refuse a scheduler or worker whose `values` are not those `expected`; both are name -> value"
+def _check_values(where, values, expected, command):
+    "Refuse a scheduler or worker, started by `command`, whose `values` are not those `expected` (name -> value)"
     for name, here in expected.items():
         if values[name] != here:
-            raise UserError(f'{where}: {name} {values[name]}, but {here} here; make them equal, and restart it')
+            raise UserError(f'{where}: {name} {values[name]}, but {here} here; make them equal, then start it by: '
+                            f'{command}')
 
 # %% ../../nbs/4_experiments/03_cluster.ipynb #80d2b01c
 PACKAGES = 'distributed', *LIBRARIES   # their versions are the same on all machines
@@ -167,9 +169,9 @@ def check_worker(
     "Refuse a worker that would compute other numbers, or store them elsewhere"
     where = f'worker on {socket.gethostname()}'
     check_home(token)
-    if dask_worker.state.nthreads > 1:
-        raise UserError(f'{where}: it has {dask_worker.state.nthreads} threads; start it with --nthreads 1')
-    _check_values(where, run_environment(), environment)
+    threads = dask_worker.state.nthreads
+    if threads > 1: raise UserError(f'{where}: it has {threads} threads, and seeds need one; start it by: emotiw worker')
+    _check_values(where, run_environment(), environment, 'emotiw worker')
 
 # %% ../../nbs/4_experiments/03_cluster.ipynb #7e92974e
 def _check_scheduler(client, modules, code):
@@ -178,7 +180,7 @@ def _check_scheduler(client, modules, code):
     except Exception as e: digest = e
     where = f'scheduler at {client.scheduler.address}'
     _check_code(where, digest, code)
-    _check_values(where, client.run_on_scheduler(versions, *PACKAGES), versions(*PACKAGES))
+    _check_values(where, client.run_on_scheduler(versions, *PACKAGES), versions(*PACKAGES), 'dask scheduler')
 
 def _worker_answers(client, function, *args):
     "Address of each worker -> what `function` returns or raises there; without those that cannot be reached any more"
@@ -226,7 +228,8 @@ def slurm_options(
         cores=cores,
         processes=cores,
         memory=configured['memory'] or f'{4*cores} GiB',
-        worker_extra_args=[*configured['worker-extra-args'], '--preload', 'emotiw'],
+        worker_command='emotiw.cli worker',   # after `python -m`
+        worker_extra_args=[*configured['worker-extra-args'], '--nworkers', str(cores)],
         job_script_prologue=[*configured['job-script-prologue'], f'export EMOTIW_HOME={shlex.quote(str(home))}'],
         log_directory=configured['log-directory'] or str(home/'dask'/'slurm'),
         scheduler_options=dict(dashboard_address=':0') | configured['scheduler-options'],
@@ -291,8 +294,7 @@ def _check_workers(address):
     with Client(address, timeout=CONNECT_SECONDS) as client:
         try: client.wait_for_workers(1, timeout=CONNECT_SECONDS)
         except TimeoutError:
-            raise UserError(f'{address}: the scheduler has no worker; start some: '
-                            f'dask worker {address} --nthreads 1 --preload emotiw') from None
+            raise UserError(f'{address}: the scheduler has no worker; start some by: emotiw worker {address}') from None
         check_cluster(client)
 
 def require_cluster(

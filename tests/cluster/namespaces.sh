@@ -60,8 +60,8 @@ start_cluster() {
     address=${protocol:-tcp}://$net.1:8786
     at "${hosts[0]}" dask scheduler --host $net.1 --no-dashboard ${protocol:+--protocol $protocol} > "$log.scheduler" 2>&1 &
     for i in 1 2; do
-        EMOTIW_HOME=$home at "${hosts[i]}" dask worker "$address" --host $net.$((i + 1)) --no-dashboard \
-            --nthreads 1 --preload emotiw --local-directory "$dir/worker$i" > "$log.worker$i" 2>&1 &
+        EMOTIW_HOME=$home at "${hosts[i]}" emotiw worker "$address" --host $net.$((i + 1)) --no-dashboard \
+            --local-directory "$dir/worker$i" > "$log.worker$i" 2>&1 &
     done
     until grep -q 'Register worker' "$log.scheduler" && [ "$(grep -c 'Register worker' "$log.scheduler")" = 2 ]; do sleep 1; done
 }

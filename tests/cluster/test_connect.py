@@ -1,5 +1,6 @@
 "A cluster that would compute something else than the command is refused in one line; one that is the same computes"
 import emotiw  # first: it fixes the instruction set before numpy is loaded
+from emotiw import cli
 import json
 import os
 import shutil
@@ -10,16 +11,21 @@ from contextlib import contextmanager
 from pathlib import Path
 import pytest
 from emotiw.core import UserError
+from emotiw.experiments import cluster
 from emotiw.experiments.cluster import connect
+from emotiw.instruction_set import AVX512_SETTINGS, SETTINGS
 
 PACKAGE = Path(emotiw.__file__).parent
+EMOTIW_WORKER = 'emotiw.cli', 'worker'
+DASK_WORKER = 'distributed.cli.dask_worker', '--no-nanny'
 
 
 @contextmanager
 def process(*command, **variables):
-    "A process of dask's command line, with changed environment variables, during a block"
+    "A process of a module's command line on another machine: it inherits no instruction set, but has `variables`"
     words = [sys.executable, '-P', '-m', *map(str, command)]   # -P: the working directory is not searched for emotiw
-    with subprocess.Popen(words, env=os.environ | variables, stderr=subprocess.DEVNULL) as p:
+    inherited = {name: value for name, value in os.environ.items() if name not in SETTINGS | AVX512_SETTINGS}
+    with subprocess.Popen(words, env=inherited | variables, stderr=subprocess.DEVNULL) as p:
         try: yield
         finally: p.terminate()
 
@@ -33,11 +39,10 @@ def scheduler(folder, **variables):
         yield json.loads(file.read_text())['address']
 
 @contextmanager
-def worker(address, *options, **variables):
-    "A worker of the scheduler at `address`, which has arrived"
+def worker(address, *command, **variables):
+    "A worker of the scheduler at `address`, which has arrived; `command` starts it"
     from distributed import Client
-    command = 'distributed.cli.dask_worker', address, '--no-nanny', '--no-dashboard', '--preload', 'emotiw', *options
-    with Client(address) as client, process(*command, **variables):
+    with Client(address) as client, process(*command, address, '--no-dashboard', **variables):
         client.wait_for_workers(1, timeout=60)
         yield
 
@@ -72,20 +77,39 @@ def address(home):
     with scheduler(home) as address: yield address
 
 
+@pytest.mark.parametrize('command', ['tables --reports {}/reports', 'submit --corpus synthetic --out {}/out'])
+@pytest.mark.parametrize('words, expected', [
+    ('--cluster nowhere', "'nowhere': no address of a dask scheduler"),
+    ('--cluster 127.0.0.1:1', '127.0.0.1:1: no dask scheduler answers'),
+    ('--cluster slurm', 'with --workers N')])
+def test_bad_cluster_is_refused_before_anything_is_computed(command, words, expected, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(cluster, 'CONNECT_SECONDS', .5)
+    monkeypatch.setenv('EMOTIW_HOME', str(tmp_path))
+    monkeypatch.setattr(sys, 'argv', ['emotiw', *command.format(tmp_path).split(), *words.split()])
+    with pytest.raises(SystemExit) as e: cli.main()
+    line, = [line for line in capsys.readouterr().err.splitlines() if line.startswith('emotiw: ')]
+    assert e.value.code == 1 and expected in line, line
+    assert not list(tmp_path.iterdir())
+
+def test_scheduler_without_workers(address, monkeypatch):
+    monkeypatch.setattr(cluster, 'CONNECT_SECONDS', 2)
+    with pytest.raises(UserError, match='the scheduler has no worker; start some'):
+        cluster.require_cluster(address, None)
+
 def test_same_worker_computes(address):
-    with worker(address, '--nthreads', 1), connect(address) as client:
+    with worker(address, *EMOTIW_WORKER), connect(address) as client:
         assert client.submit(sum, [1, 2]).result() == 3
 
 def test_another_version_of_emotiw(address, tmp_path):
-    with worker(address, '--nthreads', 1, PYTHONPATH=other_version(tmp_path)):
+    with worker(address, *EMOTIW_WORKER, PYTHONPATH=other_version(tmp_path)):
         assert 'worker at tcp://127.0.0.1:' in (message := refusal(address)) and 'is another version' in message
 
-@pytest.mark.parametrize('options, variables, expected', [
-    (['--nthreads', 2], {}, 'it has 2 threads; start it with --nthreads 1'),
-    (['--nthreads', 1], dict(EMOTIW_NATIVE='1'), 'its instructions is native'),
-    (['--nthreads', 1], dict(EMOTIW_HOME='/elsewhere'), 'its EMOTIW_HOME /elsewhere is not the folder')])
-def test_another_worker(address, options, variables, expected):
-    with worker(address, *options, **variables):
+@pytest.mark.parametrize('command, variables, expected', [
+    ([*DASK_WORKER, '--nthreads', 2], {}, 'it has 2 threads, and seeds need one; start it by: emotiw worker'),
+    ([*DASK_WORKER, '--nthreads', 1], {}, 'instructions native: '),   # it loads numpy before emotiw
+    (EMOTIW_WORKER, dict(EMOTIW_HOME='/elsewhere'), 'its EMOTIW_HOME /elsewhere is not the folder')])
+def test_another_worker(address, command, variables, expected):
+    with worker(address, *command, **variables):
         assert expected in (message := refusal(address)) and f'worker on {os.uname().nodename}: ' in message, message
 
 def test_scheduler_without_emotiw(home, tmp_path):
