@@ -170,7 +170,7 @@ def check_worker(
     where = f'worker on {socket.gethostname()}'
     check_home(token)
     threads = dask_worker.state.nthreads
-    if threads > 1: raise UserError(f'{where}: it has {threads} threads, and seeds need one; start it by: emotiw worker')
+    if threads > 1: raise UserError(f'{where}: {threads} threads, and seeds need one; start it by: emotiw worker')
     _check_values(where, run_environment(), environment, 'emotiw worker')
 
 # %% ../../nbs/4_experiments/03_cluster.ipynb #7e92974e

@@ -30,7 +30,7 @@ reference() {  # the table without a cluster; REFERENCE names a folder where it 
     tables "$dir/reference_home" "$reference" --workers 1 > "$log.reference" 2>&1 || { cat "$log.reference" >&2; exit 1; }
 }
 start_table() {  # the options that name the cluster
-    new_home "$home"
+    [ -e "$home" ] || new_home "$home"
     tables "$home" "$dir/reports" "$@" > "$log.table" 2>&1 &
     command=$!
 }

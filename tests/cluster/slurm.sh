@@ -66,21 +66,36 @@ stop_slurm() {
     wait "${daemons[@]}" 2> /dev/null || true
     rm -rf "$dir"
 }
+follow_jobs() {  # print the jobs whenever they change, until the command ends
+    local now before=
+    while kill -0 $command 2> /dev/null; do
+        now=$(squeue -h -o '%i %T %N' | sort | paste -sd ';')
+        [ "$now" = "$before" ] || say "jobs: $now"
+        before=$now
+        sleep .5
+    done
+}
 trap stop_slurm EXIT
 reference
 configure
 start_slurm
 say "SLURM $(sinfo --version | cut -d ' ' -f 2): $(sinfo -h -o '%D nodes, %c processor each')"
+
+new_home "$home"
+if DASK_JOBQUEUE__SLURM__QUEUE=nowhere tables "$home" "$dir/reports" --cluster slurm --workers 2 2> "$log.queue"; then
+    stop 'a partition that does not exist was accepted'
+fi
+grep '^emotiw: ' "$log.queue"
+
 start_table --cluster slurm --workers 2
 wait_for_runs 2
-squeue -h -o '%i %T on %N'
 node=$(squeue -h -t RUNNING -o %N | head -n 1)
 scontrol update NodeName="$node" State=DRAIN Reason=test
 say "$node is drained: its job may end, no other starts there"
 sleep 2
 scontrol update NodeName="$node" State=DOWN Reason=test
 say "$node is down: its job is killed"
+follow_jobs
 same_csv
 sleep 2
 say "jobs left after the command: $(squeue -h | wc -l)"
-squeue -h -o '%i %T on %N'

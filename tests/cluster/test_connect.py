@@ -105,7 +105,7 @@ def test_another_version_of_emotiw(address, tmp_path):
         assert 'worker at tcp://127.0.0.1:' in (message := refusal(address)) and 'is another version' in message
 
 @pytest.mark.parametrize('command, variables, expected', [
-    ([*DASK_WORKER, '--nthreads', 2], {}, 'it has 2 threads, and seeds need one; start it by: emotiw worker'),
+    ([*DASK_WORKER, '--nthreads', 2], {}, ' 2 threads, and seeds need one; start it by: emotiw worker'),
     ([*DASK_WORKER, '--nthreads', 1], {}, 'instructions native: '),   # it loads numpy before emotiw
     (EMOTIW_WORKER, dict(EMOTIW_HOME='/elsewhere'), 'its EMOTIW_HOME /elsewhere is not the folder')])
 def test_another_worker(address, command, variables, expected):
