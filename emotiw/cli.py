@@ -404,7 +404,7 @@ def card(model:str=typer.Argument('emotiw-small', help='As in predict.')):
 # %% ../nbs/9_cli/00_cli.ipynb #7f45fb33
 @app.command(context_settings=dict(allow_extra_args=True, ignore_unknown_options=True))
 def worker(
-    context:typer.Context,
+    context:typer.Context,   # given by typer: it holds the further options
     address:str=typer.Argument(help='Address of a dask scheduler.'),
 ):
     """Compute for `emotiw tables --cluster ADDRESS`, until interrupted.

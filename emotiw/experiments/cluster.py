@@ -100,7 +100,8 @@ def local_cluster(
     logging.getLogger('distributed').setLevel(logging.ERROR)
     gpus = _visible_gpus()
     n = workers or 2*len(gpus) or os.cpu_count()
-    options = dict(n_workers=n, threads_per_worker=1, dashboard_address=None, local_directory=str(folder))
+    # with port 0 two commands at once do not compete for dask's port 8787
+    options = dict(n_workers=n, threads_per_worker=1, dashboard_address=':0', local_directory=str(folder))
     # a worker with several GPUs must not be a daemon: it starts processes itself
     daemon = {'distributed.worker.daemon': n >= len(gpus)}
     with dask.config.set(daemon), LocalCluster(**options) as cluster, Client(cluster) as client:
@@ -188,7 +189,7 @@ def _worker_answers(client, function, *args):
     return {address: answer for address, answer in answers.items() if not isinstance(answer, OSError)}
 
 def check_cluster(
-    client:Client,
+    client:Client,   # Of the cluster
 ):
     "Refuse a cluster that would compute something else than this process"
     modules = _modules()
@@ -202,13 +203,19 @@ def check_cluster(
         if error: raise UserError(f'worker at {address}: {_in_one_line(error)}; mend that, and restart it')
 
 # %% ../../nbs/4_experiments/03_cluster.ipynb #9a62aa08
+def _open_client(address):
+    "A client of the scheduler at `address`"
+    check_address(address)
+    try: return Client(address, timeout=CONNECT_SECONDS)
+    except OSError as e:
+        raise UserError(f'{address}: the dask scheduler answers too slowly ({_in_one_line(e)}); start again') from e
+
 def connect(
     address:str|None,  # Of a dask scheduler, such as that of a running `emotiw tables`
 ):                     # A client, or None
     "A client of the cluster at `address`; None without an address, then everything is computed in this process"
     if not address: return None
-    check_address(address)
-    client = Client(address, timeout=CONNECT_SECONDS)
+    client = _open_client(address)
     try: check_cluster(client)
     except UserError:
         client.close()
@@ -290,8 +297,7 @@ def slurm_cluster(
 # %% ../../nbs/4_experiments/03_cluster.ipynb #0705c3f7
 def _check_workers(address):
     "Refuse the cluster at `address` if it has no workers, or others than this process needs"
-    check_address(address)
-    with Client(address, timeout=CONNECT_SECONDS) as client:
+    with _open_client(address) as client:
         try: client.wait_for_workers(1, timeout=CONNECT_SECONDS)
         except TimeoutError:
             raise UserError(f'{address}: the scheduler has no worker; start some by: emotiw worker {address}') from None

@@ -3,7 +3,7 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 export PYTHONPATH=$PWD${PYTHONPATH:+:$PYTHONPATH} OMP_NUM_THREADS=1
 table=${TABLE:-ding2016_table3}
-dir=$(mktemp -d /tmp/emotiw-cluster.XXXXXX)
+dir=$(mktemp -d -t emotiw-cluster.XXXXXX)
 home=$dir/home  # the EMOTIW_HOME that all hosts share
 log=$dir/log
 

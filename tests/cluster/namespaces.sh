@@ -73,7 +73,7 @@ start_cluster
 say "a scheduler at $address, and two workers"
 
 started=$SECONDS
-if at "${hosts[0]}" emotiw tables --scale tiny --cluster $net.9:8786 2> "$log.silent"; then stop 'a silent address was accepted'; fi
+if at "${hosts[0]}" emotiw tables --scale tiny --cluster "${protocol:-tcp}://$net.9:8786" 2> "$log.silent"; then stop 'a silent address was accepted'; fi
 grep -c '^emotiw: ' "$log.silent" | grep -qx 1 || { cat "$log.silent" >&2; stop 'not one line'; }
 say "an address where nobody is: $((SECONDS - started)) s; $(grep '^emotiw: ' "$log.silent")"
 

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # A table by jobs of a real SLURM on this machine, one of whose nodes is drained in the middle: tests/cluster/slurm.sh.
 # Not part of CI: it needs root, and Debian's slurm-wlm and munge. Three nodes of one processor each are three slurmd.
-# TABLE=ding2016_table3, and REFERENCE=DIR keeps the report without a cluster for the next time.
+# TABLE=ding2016_table3; REFERENCE=DIR keeps the report without a cluster for the next time; WORKERS=1: only a job that
+# is started again can finish the table.
 . "$(dirname "$0")/common.sh"
 need munge munged mungekey
 need slurm-wlm slurmctld slurmd sbatch squeue scontrol scancel
@@ -87,7 +88,7 @@ if DASK_JOBQUEUE__SLURM__QUEUE=nowhere tables "$home" "$dir/reports" --cluster s
 fi
 grep '^emotiw: ' "$log.queue"
 
-start_table --cluster slurm --workers 2
+start_table --cluster slurm --workers "${WORKERS:-2}"
 wait_for_runs 2
 node=$(squeue -h -t RUNNING -o %N | head -n 1)
 scontrol update NodeName="$node" State=DRAIN Reason=test

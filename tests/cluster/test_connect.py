@@ -92,7 +92,7 @@ def test_bad_cluster_is_refused_before_anything_is_computed(command, words, expe
     assert not list(tmp_path.iterdir())
 
 def test_scheduler_without_workers(address, monkeypatch):
-    monkeypatch.setattr(cluster, 'CONNECT_SECONDS', 2)
+    monkeypatch.setattr(cluster, 'CONNECT_SECONDS', 5)
     with pytest.raises(UserError, match='the scheduler has no worker; start some'):
         cluster.require_cluster(address, None)
 
