@@ -11,6 +11,6 @@ trap 'rm -rf "$dir"' EXIT
     { tail -n 5 "$dir/log" >&2; stop 'uv could not be installed (see above)'; }
 cp requirements.lock "$dir/lock"
 "$dir/bin/uv" pip compile --quiet --universal --python-version 3.11 --fork-strategy fewest --no-header --generate-hashes \
-    --extra dev pyproject.toml -o "$dir/lock"
+    --extra cluster --extra dev pyproject.toml -o "$dir/lock"
 cp "$dir/lock" requirements.lock
 "$dir/bin/python" tools/pins.py

@@ -4,17 +4,21 @@
 
 # %% auto #0
 __all__ = ['THREADS', 'LIBRARIES', 'Run', 'to_jsonable', 'encode_config', 'decode_config', 'Outcome', 'Result', 'PendingResult',
-           'provenance', 'execute_run', 'run_all', 'stale_records', 'pool_folds', 'best_run', 'median_best_epoch']
+           'provenance', 'execute_run', 'shared_token', 'check_home', 'run_all', 'stale_records', 'pool_folds',
+           'best_run', 'median_best_epoch']
 
 # %% ../../nbs/4_experiments/02_runs.ipynb #f2aa5a19
 import dataclasses
 import importlib
 import json
+import socket
 import time
 from collections.abc import Callable
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from pathlib import Path
+from uuid import uuid4
 import numpy as np
 import pandas as pd
 from distributed import wait
@@ -239,10 +243,39 @@ def execute_run(
     with reproducible(run.seed, THREADS): outcome = run.function(run.config, run.data, run.fold, run.seed)
     _store_outcome(run, outcome, time.perf_counter() - start)
 
+
+# %% ../../nbs/4_experiments/02_runs.ipynb #98b2ce2b
+@contextmanager
+def shared_token():  # Yields its path
+    "A file in `EMOTIW_HOME` during a block, for `check_home`"
+    token = cache_path('dask', f'token-{uuid4().hex}')
+    with atomic(token) as tmp: tmp.touch()
+    try: yield token
+    finally: token.unlink(missing_ok=True)
+
+def check_home(
+    token:Path,   # A `shared_token` of another process, perhaps on another machine
+):
+    "Refuse a worker with another `EMOTIW_HOME`, or with the same one under another path"
+    if token.exists() and cache_path('dask', token.name).exists(): return
+    raise UserError(f'worker on {socket.gethostname()}: its EMOTIW_HOME {cache_path()} is not the folder '
+                    f'{token.parents[1]} of the command; share that folder, under the same path')
+
+# %% ../../nbs/4_experiments/02_runs.ipynb #299ed199
+def _execute_on_worker(run, key, token):
+    "Execute `run` on a worker, where its key must be `key` and the home must be that of `token`"
+    check_home(token)
+    if run.key != key:
+        raise UserError(f'worker on {socket.gethostname()}: it differs from the command in emotiw, the libraries, the '
+                        'device, the data or the weights; make them equal, and restart it')
+    execute_run(run)
+
 def _execute_on_cluster(runs, client, label):
     "Execute all `runs` on the dask cluster of `client`, then raise the first error"
-    futures = client.map(execute_run, runs, key=[f'{label}-{run.key}' for run in runs])
-    wait(futures)
+    keys = [run.key for run in runs]
+    with shared_token() as token:
+        futures = client.map(_execute_on_worker, runs, keys, token=token, key=[f'{label}-{key}' for key in keys])
+        wait(futures)
     for future in futures:
         if future.status == 'error': raise future.exception()
 
