@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['DEFAULT', 'WIDE', 'Transforms', 'apply_transforms', 'transform_statistics', 'TransformFeatures', 'norm_fft',
-           'EnhancedFeatures']
+           'enhance', 'EnhancedFeatures']
 
 # %% ../../nbs/5_models/05_test_time_augmentation.ipynb #cdbd7563
 from dataclasses import dataclass
@@ -139,6 +139,13 @@ _METHODS = {   # Name -> source of the features, and their combination
     'F-NormFFT': (FrameFeatures,     lambda a: norm_fft(a['f'])),
     'F-AR-Mean': (TransformFeatures, lambda a, b: np.hstack([a['mean'], b['mean']]))}
 
+def enhance(
+    method:str,    # A name of `EnhancedFeatures`
+    *features,     # Of its sources: `f` of `FrameFeatures`, or `mean` and `std` of `TransformFeatures`, each `(n, d)`
+)->np.ndarray:     # `(n, d')`
+    "The enhanced vectors of a clip's frames"
+    return _METHODS[method][1](*features)
+
 # %% ../../nbs/5_models/05_test_time_augmentation.ipynb #0818377b
 @dataclass(frozen=True)
 class EnhancedFeatures(Extractor):
@@ -167,5 +174,5 @@ class EnhancedFeatures(Extractor):
         if any(not np.array_equal(feature['times'], first['times']) for feature in features):
             raise UserError(f'{path}: {self.method} combines different frames: give both networks the same faces')
         notes = dict.fromkeys(note for feature in features for note in feature.notes)   # equal notes once
-        f = _METHODS[self.method][1](*features)
+        f = enhance(self.method, *features)
         return Feature(dict(f=f, found=first['found'], times=first['times']), tuple(notes))
