@@ -133,10 +133,10 @@ def train_steps(
     steps:int,               # Optimiser steps; each is an epoch, so that the history has the loss before each
     batch_size:int|None=None,# Examples per step; None: all of the workload
 )->pd.DataFrame:             # History, as of `fit`
-    "Train on the batch"
+    "Train on the batch, on one device"
     schedule = replace(workload.schedule, epochs=steps)
     batches = RepeatedBatch(workload, batch_size or len(workload), 1)
-    return fit(workload.net, batches, None, schedule, objective=workload.objective)
+    return fit(workload.net, batches, None, schedule, objective=workload.objective, devices=1)
 
 # %% ../../nbs/4_experiments/07_workload.ipynb #b10ad016
 class Throughput(NamedTuple):
@@ -150,7 +150,7 @@ def _fit_seconds(workload, batch_size, n_batches, epochs):
     schedule = replace(workload.schedule, epochs=epochs)
     start = time.perf_counter()
     batches = RepeatedBatch(workload, batch_size, n_batches)
-    history = fit(workload.net, batches, None, schedule, objective=workload.objective)
+    history = fit(workload.net, batches, None, schedule, objective=workload.objective, devices=1)
     return time.perf_counter() - start, int(history.batch_size.iloc[0])
 
 def time_pass(
