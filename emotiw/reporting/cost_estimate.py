@@ -451,9 +451,8 @@ def _row(table, key, work, cost):
     return dict(zip(_COLUMNS, (table, key, work, cost.seconds/3600, cost.gpu_seconds/3600, cost.size/1e9,
                                cost.memory/1e9)))
 
-def _missing_work(recorded, corpus, builders):
-    "A row for each missing feature and run of each table: table -> dry run"
-    features = {table: _add_inputs(dry.features) for table, dry in recorded.items()}
+def _missing_work(recorded, features, corpus, builders):
+    "A row for each missing feature and run of each table: table -> dry run, table -> missing features"
     sample, rows = Probe(list(recorded.values()), corpus, builders), []
     for table, entries in features.items():
         costs = {e: sample.feature_cost(e) for e in dict.fromkeys(extractor for extractor, _ in entries.values())}
@@ -478,13 +477,14 @@ def _count_stored(recorded):
     return pd.Series(counts, dtype=int)
 
 # %% ../../nbs/8_reporting/07_cost_estimate.ipynb #22e49b2f
-def _dry_run_tables(plan, stack):
-    "Table -> its dry run; the dry runs end with `stack`"
+def _dry_run_tables(plan):
+    "Table -> its dry run; table -> its missing features: cache entry -> extractor, path"
     recorded = {}
-    for notebook in plan.notebooks:
-        recorded[notebook.stem] = stack.enter_context(dry_run())
-        dry_run_table(notebook, plan.parameters | plan.local_paths)
-    return recorded
+    with ExitStack() as stack:     # placeholders of weights are read until the last table
+        for notebook in plan.notebooks:
+            recorded[notebook.stem] = stack.enter_context(dry_run())
+            dry_run_table(notebook, plan.parameters | plan.local_paths)
+        return recorded, {table: _add_inputs(dry.features) for table, dry in recorded.items()}
 
 def estimate_cost(
     plan:Plan,
@@ -492,11 +492,9 @@ def estimate_cost(
     workers:int|None=None,   # Number of workers that will share the work; None: as many as `local_cluster` would start
 )->CostEstimate:
     "What `rebuild` would compute for `plan`, and its cost on this device and on a GPU"
-    with ExitStack() as stack:
-        recorded = _dry_run_tables(plan, stack)
-        base_memory = psutil.Process().memory_info().rss/1e9
-        stack.enter_context(temporary_home())
-        work = _missing_work(recorded, plan.corpus, builders)
+    recorded, features = _dry_run_tables(plan)
+    base_memory = psutil.Process().memory_info().rss/1e9
+    with temporary_home(): work = _missing_work(recorded, features, plan.corpus, builders)
     stored = _count_stored(recorded)
     tasks = _sum_work(work.drop_duplicates('key'), 'work')
     tasks = tasks.reindex(tasks.index.union(stored.index, sort=False), fill_value=0)
