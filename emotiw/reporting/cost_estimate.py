@@ -206,13 +206,13 @@ class NetworkFeatureCosts:
         clip:ClipSize,   # Of the corpus
     ):
         self.clip = clip
-        self.forward = {}   # digest of an extractor -> `_ForwardCost`
+        self.forward = {}   # digest of an extractor, whatever its faces -> `_ForwardCost`
 
     def image(self,
         extractor:FrameFeatures,
     )->_ForwardCost:
         "Cost of an image"
-        key = digest(to_jsonable(without_weights(extractor)))
+        key = digest(to_jsonable(replace(without_weights(extractor), faces=FaceCrops())))
         if key not in self.forward:
             with reproducible(0, THREADS): self.forward[key] = _embed_cost(extractor)
         return self.forward[key]
@@ -244,11 +244,15 @@ class _Measurement(NamedTuple):
     size: float            # Bytes on disk
 
 # %% ../../nbs/8_reporting/07_cost_estimate.ipynb #7fa40508
+def _extractors_in(settings):
+    "The extractors among the fields of a dataclass"
+    values = [getattr(settings, field.name) for field in fields(settings)]
+    return [value for value in values if isinstance(value, Extractor)]
+
 def _input_extractors(extractor):
     "The extractors whose features `extractor` reads"
     if isinstance(extractor, TransformFeatures): return [extractor.base.faces]   # of its base it uses the settings only
-    values = [getattr(extractor, field.name) for field in fields(extractor)]
-    return [value for value in values if isinstance(value, Extractor)]
+    return _extractors_in(extractor)
 
 def _add_inputs(features):
     "`features` (cache entry -> extractor, path) and all missing features that they are computed from"
@@ -364,6 +368,8 @@ class Probe:
         "Execute a run that trains no network on the sample"
         data, fold = self.sample_fold if run.fold else (run.data, None)
         config = self.sample_settings(without_weights(run.config))
+        for extractor in _extractors_in(config):
+            for path in data.clips.path.unique(): cached(extractor, path)     # not in the time of the run
         result, = run_all([Run(run.function, config, data, fold)])
         return result
 
@@ -384,8 +390,7 @@ class Probe:
         "Cost of a run that trains no network"
         measured = self._sampled_run(run)
         seconds = measured.seconds*(_count_examples(run, self.clip)/measured.examples)**2
-        inputs = [getattr(run.config, field.name) for field in fields(run.config)]
-        clip_bytes = sum(self.feature_cost(e).size for e in inputs if isinstance(e, Extractor))
+        clip_bytes = sum(self.feature_cost(extractor).size for extractor in _extractors_in(run.config))
         memory = clip_bytes*(len(run.fold.train) + len(run.fold.test)) if run.fold else 0.
         return Cost(seconds, seconds, measured.size, memory)
 
