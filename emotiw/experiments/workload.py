@@ -139,6 +139,11 @@ def train_steps(
     return fit(workload.net, batches, None, schedule, objective=workload.objective, devices=1)
 
 # %% ../../nbs/4_experiments/07_workload.ipynb #b10ad016
+def _clock():
+    "Seconds: of computing with one thread on a CPU, so that other processes do not count; else of the clock"
+    one_thread = device() == 'cpu' and torch.get_num_threads() == 1
+    return time.process_time() if one_thread else time.perf_counter()
+
 class Throughput(NamedTuple):
     "Measured speed of a training"
     batch_size: int             # Examples that fitted into memory together
@@ -148,43 +153,41 @@ class Throughput(NamedTuple):
 def _fit_seconds(workload, batch_size, n_batches, epochs):
     "Seconds of a training, and its batch size, which is smaller if memory ran out"
     schedule = replace(workload.schedule, epochs=epochs)
-    start = time.perf_counter()
     batches = RepeatedBatch(workload, batch_size, n_batches)
+    start = _clock()
     history = fit(workload.net, batches, None, schedule, objective=workload.objective, devices=1)
-    return time.perf_counter() - start, int(history.batch_size.iloc[0])
+    return _clock() - start, int(history.batch_size.iloc[0])
 
 def time_pass(
     workload:Workload,
 )->float:   # Seconds per example
-    "Time of a forward and a backward pass on this device, without the optimiser; the second of two counts"
+    "Time of one forward and backward pass on this device, without the optimiser; after `count_step`, which warms up"
     net = workload.net.to(device()).train()
     inputs = tuple(x.to(device()) for x in workload.inputs)
     targets = workload.targets.to(device())
-    def seconds():
-        start = time.perf_counter()
-        loss, _ = workload.objective(net, inputs, targets)
-        loss.backward()
-        loss.item()              # waits for the GPU
-        return time.perf_counter() - start
-    seconds()
-    example_seconds = seconds()/len(workload)
+    start = _clock()
+    loss, _ = workload.objective(net, inputs, targets)
+    loss.backward()
+    loss.item()              # waits for the GPU
     net.zero_grad()
-    return example_seconds
+    return (_clock() - start)/len(workload)
 
 def measure_throughput(
     workload:Workload,
     batch_size:int,          # Examples per batch
-    seconds:float=2.,        # Aimed at, of the epoch that is timed
+    seconds:float=.3,        # An epoch that is timed takes at least this long, at most some four times as long
     slow_seconds:float=5.,   # If the first batch takes longer than this, its time is the result
 )->Throughput:
     "Speed of a training: of one batch if that is slow, else the difference of trainings for one and for three epochs"
     first, batch_size = _fit_seconds(workload, batch_size, 1, 1)
     if first > slow_seconds: return Throughput(batch_size, 0., first/batch_size)
-    warm, _ = _fit_seconds(workload, batch_size, 1, 1)
-    n_batches = max(2, min(50, round(seconds/max(warm, 1e-3))))
-    one, _ = _fit_seconds(workload, batch_size, n_batches, 1)
+    start, _ = _fit_seconds(workload, batch_size, 1, 1)
+    n_batches, one = 2, 0.
+    while one < start + seconds and n_batches < 500:
+        n_batches *= 4
+        one, _ = _fit_seconds(workload, batch_size, n_batches, 1)
     three, _ = _fit_seconds(workload, batch_size, n_batches, 3)
-    epoch = max(three - one, 1e-6)/2
+    epoch = (three - one)/2 if three > one else one
     return Throughput(batch_size, max(0., one - epoch), epoch/(n_batches*batch_size))
 
 # %% ../../nbs/4_experiments/07_workload.ipynb #b10ad019

@@ -136,7 +136,7 @@ class TrainingCosts:
         if device() == 'cpu' and count.training*batch_size > CHEAP_FLOPS:
             return Speed(count.training/time_pass(workload), 0.)
         workload = make_workload(self.builders, function, config, batch_size, self.clip)
-        measured = measure_throughput(workload, batch_size, seconds=.3)
+        measured = measure_throughput(workload, batch_size)
         return Speed(count.training/measured.example_seconds, measured.start_seconds)
 
     def _measure(self, function, config, key):
