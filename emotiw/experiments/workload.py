@@ -22,7 +22,7 @@ from ..reproducibility import device, device_name
 
 # %% ../../nbs/4_experiments/07_workload.ipynb #b10ad005
 def parameter_bytes(
-    net:nn.Module,
+    net:nn.Module,             # Any network
     only_trained:bool=False,   # Leave out frozen parameters
 )->int:
     "Bytes of the parameters of `net`"
@@ -31,7 +31,7 @@ def parameter_bytes(
 @dataclass
 class Workload:
     "A network, and a batch of random examples in the shapes of its training"
-    net: nn.Module
+    net: nn.Module          # In training mode
     inputs: tuple           # Tensors; the first axis is the example
     targets: Tensor         # As in `Batches`
     schedule: Schedule

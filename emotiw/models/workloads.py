@@ -32,7 +32,7 @@ from ..reproducibility import device, reproducible
 @dataclass(frozen=True)
 class ClipSize:
     "Length of a clip; the default is our choice, within AFEW's .3 to 5.4 s"
-    seconds: float = 2.4
+    seconds: float = 2.4 # Duration
     fps: float = 25.     # Frames per second
 
     def wave(self):
@@ -100,7 +100,7 @@ def repeat_clip(
     return torch.from_numpy(array)[None].expand(n, *array.shape).clone()
 
 def random_sequence(
-    extractor:Extractor|None,
+    extractor:Extractor|None,  # Its features have an array `f`
     n:int,                     # Clips
     clip:ClipSize,
 )->tuple:                      # `(n, T, d)` and its mask; without an extractor one zero per clip, as in training

@@ -105,9 +105,9 @@ class TrainingShape(NamedTuple):
     count: StepCount     # Of an example
     side: int            # Second axis of its first input; of an image its height, px
     state_bytes: int     # As in `Workload`
-    example_bytes: int
-    stored_bytes: int
-    streamed: bool
+    example_bytes: int   # As in `Workload`
+    stored_bytes: int    # As in `Workload`
+    streamed: bool       # As in `Workload`
 
     def memory(self, examples, batch_size):
         "Bytes of the data, the network and a batch"
@@ -300,7 +300,7 @@ def _prepare_seconds(data, side, n=14):
 class Probe:
     "Measures the work recorded by dry runs"
     def __init__(self,
-        recorded:list[DryRun],
+        recorded:list[DryRun], # Of the tables
         corpus:Corpus,
         builders:dict,       # As in `make_workload`
     ):
