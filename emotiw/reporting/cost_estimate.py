@@ -71,10 +71,11 @@ def dry_run_table(
     cells = [cell for cell in nbformat.read(notebook, 4).cells if cell.cell_type == 'code']
     for cell in cells:
         try: exec(compile(cell.source, notebook.name, 'exec'), namespace)
-        except NotComputedError: undefined |= _assigned_names(cell.source)
-        except NameError as e:
-            if e.name not in undefined: raise
-            undefined |= _assigned_names(cell.source)
+        except (NotComputedError, NameError) as e:
+            if isinstance(e, NameError) and e.name not in undefined: raise
+            for name in _assigned_names(cell.source):
+                namespace.pop(name, None)       # what the cell assigned before it failed is incomplete
+                undefined.add(name)
         if 'parameters' in cell.metadata.get('tags', []): namespace |= parameters
         plt.close('all')
 
@@ -82,7 +83,7 @@ def dry_run_table(
 REFERENCE_GPU = 'A100'      # A key of `BF16_PEAKS`
 GPU_SHARE = .1              # Share of the peak; our assumption for networks that are not compiled
 GPU_STEP_SECONDS = .01      # Shortest step; our assumption
-CHEAP_FLOPS = 5e10          # Operations of a batch below which whole trainings are timed on a CPU
+CHEAP_FLOPS = 1e10          # Operations of a batch below which whole trainings are timed on a CPU
 MAX_MEASURED = 3            # Configurations timed per kind of network; the others have their mean speed
 
 class Cost(NamedTuple):
