@@ -4,7 +4,7 @@ CORPUS ?= synthetic
 SCALE ?= quick
 SEEDS ?=
 
-.PHONY: help set-up reports test notebooks lock clean
+.PHONY: help set-up reports test gpu notebooks lock clean
 
 help:         ## this list
 	@sed -n 's/^\([a-z-]*\): *[a-z-]* *## /make \1\t/p' Makefile | expand -t 16
@@ -17,6 +17,9 @@ reports: set-up  ## rebuild every table: CORPUS=synthetic|DIR|manifest.csv SCALE
 
 test: set-up  ## package equals notebooks, notebooks clean, ruff, nbdev_test, pytest
 	@.venv/bin/python tools/check.py
+
+gpu: set-up   ## each paper-size training on this machine's GPU, in nine minutes: reports/gpu/; without one at tiny
+	@.venv/bin/python tools/gpu.py
 
 notebooks: set-up  ## run the notebooks again and keep their outputs
 	@.venv/bin/python tools/execute.py nbs/*/*.ipynb

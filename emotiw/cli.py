@@ -184,9 +184,10 @@ def _check_counts(**counts):
 
 def _print_cost(plan, workers):
     "Print what `tables` would compute for `plan`, and its cost"
+    from emotiw.papers.workloads import BUILDERS
     from emotiw.reporting.cost_estimate import estimate_cost
     with console.status('dry run of the tables, then a small measurement of each kind of work'):
-        estimate = estimate_cost(plan, workers)
+        estimate = estimate_cost(plan, BUILDERS, workers)
     print(estimate)
 
 # %% ../nbs/9_cli/00_cli.ipynb #b6178688

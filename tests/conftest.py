@@ -6,7 +6,8 @@ import pytest
 BROWSERS = 'chromium', 'chromium-browser', 'google-chrome'
 CHROMIUM = next(filter(None, map(shutil.which, BROWSERS)), None)
 # the longest files; started last, one of them would run alone beside an idle core
-LONGEST = 'test_witness', 'test_tables', 'test_predict', 'test_afew', 'test_jupyterlab', 'test_bad_input'
+LONGEST = ('test_witness', 'test_tables', 'test_paper_steps', 'test_predict', 'test_afew', 'test_jupyterlab',
+           'test_bad_input')
 
 def pytest_collection_modifyitems(items):
     items.sort(key=lambda item: LONGEST.index(item.path.stem) if item.path.stem in LONGEST else len(LONGEST))

@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['reverse_sequences', 'BLSTM', 'clip_probabilities', 'frame_loss', 'ClipBLSTM', 'frame_objective', 'BLSTMConfig',
-           'train_blstm']
+           'blstm_network', 'train_blstm']
 
 # %% ../../nbs/5_models/09_blstm.ipynb #8f00d471
 from dataclasses import dataclass
@@ -144,11 +144,24 @@ class BLSTMConfig:
     n_val_groups: int|None = None  # As in `fold_rows_with_selection`; 0: no slices, train to the last epoch
     person_centred: bool = False   # Subtract from the features the person's mean over the clips of a part
 
+    @property
+    def objective(self):
+        "Loss and scores of a batch, as in `fit`"
+        return frame_objective if self.frame_labels else cross_entropy
+
 # %% ../../nbs/5_models/09_blstm.ipynb #a37bf883
 def _batches(config, classes, clips, seed=None):
     "Batches of `clips`, rows of `Corpus.clips`"
     inputs = clip_sequences(config.features, clips, config.person_centred)
     return Batches(inputs, class_index(clips, classes), config.schedule.batch_size, seed)
+
+def blstm_network(
+    config:BLSTMConfig,
+    inputs:tuple,    # Features of the training clips and their mask, to standardise by
+    n_classes:int,   # Number of classes
+)->ClipBLSTM:
+    "The network to train"
+    return ClipBLSTM(*inputs, config.sizes, n_classes, config.init_range, config.dropout)
 
 def train_blstm(
     config:BLSTMConfig,
@@ -164,9 +177,8 @@ def train_blstm(
     train = batches(rows.train, seed)
     val = batches(rows.val) if has_slices else None
     torch.manual_seed(seed)
-    net = ClipBLSTM(*train.inputs, config.sizes, len(rows.classes), config.init_range, config.dropout)
-    objective = frame_objective if config.frame_labels else cross_entropy
-    history = fit(net, train, val, config.schedule, seed, objective=objective)
+    net = blstm_network(config, train.inputs, len(rows.classes))
+    history = fit(net, train, val, config.schedule, seed, objective=config.objective)
     def predict(clips): return pd.DataFrame(probabilities(net, batches(clips)), clips['clip'], rows.classes)
     if not has_slices: return Outcome(predict(rows.test), history)
     out_of_fold = predict(rows.selection)

@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['WINDOW_LENGTH', 'inflate', 'C3D', 'window_starts', 'read_window', 'short_clips', 'window_batches', 'C3DConfig',
-           'train_c3d']
+           'c3d_network', 'train_c3d']
 
 # %% ../../nbs/5_models/11_c3d.ipynb #8821c39f
 from dataclasses import dataclass
@@ -179,7 +179,10 @@ class C3DConfig:
     n_val_groups: int|None = None  # As in `fold_rows_with_selection`
 
 # %% ../../nbs/5_models/11_c3d.ipynb #a9332f7b
-def _initial_network(config, n_classes):
+def c3d_network(
+    config:C3DConfig,
+    n_classes:int,   # Number of classes
+)->C3D:
     "C3D with its initial weights"
     net = C3D(n_classes, config.size, config.dropout, config.width, config.batch_norm)
     net.to(memory_format=torch.channels_last_3d)   # a quarter faster on CPU
@@ -201,7 +204,7 @@ def train_c3d(
     def batches(part, seed=None):
         return window_batches(config.faces, part, rows.classes, config.schedule.batch_size, seed, config.as_fer2013)
     torch.manual_seed(seed)
-    net = _initial_network(config, len(rows.classes))
+    net = c3d_network(config, len(rows.classes))
     train, _ = batches(rows.train, seed)
     val = batches(rows.val)[0] if len(rows.val) else None
     history = fit(net, train, val, config.schedule, seed)

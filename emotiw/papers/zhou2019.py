@@ -5,11 +5,11 @@
 # %% auto #0
 __all__ = ['PUBLISHED_N', 'IMAGE_SETS', 'TABLE1', 'TABLE1_N', 'FROZEN_ACCURACY', 'TABLE2', 'STATED_ACCURACY', 'TABLE3',
            'SUBMISSIONS', 'CLASS_WEIGHTS', 'TEST_COUNTS', 'SCALES', 'CHOSEN_AFTER_A_LOOK', 'Submission',
-           'AudioVisualConfig', 'attention_curves', 'train_audiovisual', 'JointConfig', 'JointAudioVisual',
-           'train_jointly', 'Scale', 'face_image_sets', 'face_network_runs', 'tune_face_networks', 'TunedAudio',
-           'pretraining_run', 'pretrain_audio', 'tune_audio', 'system_runs', 'joint_runs', 'compute_results',
-           'select_by_val_loss', 'best_epoch_accuracy', 'enhanced_features', 'missing_feature', 'ensemble_runs',
-           'train_class_weights', 'ensemble_scores']
+           'AudioVisualConfig', 'attention_curves', 'audiovisual_network', 'train_audiovisual', 'JointConfig',
+           'JointAudioVisual', 'joint_network', 'train_jointly', 'Scale', 'face_image_sets', 'face_network_runs',
+           'tune_face_networks', 'TunedAudio', 'pretraining_run', 'pretrain_audio', 'tune_audio', 'system_runs',
+           'joint_runs', 'compute_results', 'select_by_val_loss', 'best_epoch_accuracy', 'enhanced_features',
+           'missing_feature', 'ensemble_runs', 'train_class_weights', 'ensemble_scores']
 
 # %% ../../nbs/6_papers/02_zhou2019.ipynb #816da0bb
 from dataclasses import dataclass, replace
@@ -145,6 +145,14 @@ def attention_curves(
     return {clip: {name: curve(name, i) for name in weights} for i, clip in enumerate(clips)}
 
 # %% ../../nbs/6_papers/02_zhou2019.ipynb #39e74e15
+def audiovisual_network(
+    config:AudioVisualConfig,
+    inputs:tuple,    # Of the training clips, as `AudioVisual` takes them
+    n_classes:int,   # Number of classes
+)->AudioVisual:
+    "The network to train"
+    return AudioVisual(config.system, inputs, n_classes, config.m, config.k, config.o, config.dropout)
+
 def train_audiovisual(
     config:AudioVisualConfig,
     corpus:Corpus,
@@ -156,7 +164,7 @@ def train_audiovisual(
     train, val, test = [_batches(config, rows, classes) for rows in slices]
     start = seed + 1000*config.member
     torch.manual_seed(start)
-    net = AudioVisual(config.system, train.inputs, len(classes), config.m, config.k, config.o, config.dropout)
+    net = audiovisual_network(config, train.inputs, len(classes))
     train.seed = start
     history = fit(net, train, val, config.schedule, start, test=test if config.record_test else None)
     clips = slices[2]['clip']
@@ -208,6 +216,15 @@ def _joint_batches(config, rows, classes, seed=None):
     if seed is None: return Batches(inputs, y, 1, transform=_JointBatch(trim))
     return Batches(inputs, y, config.schedule.batch_size, seed, _JointBatch(window))
 
+def joint_network(
+    config:JointConfig,
+    inputs:tuple,    # Of the training clips, as `AudioVisual` takes them
+    n_classes:int,   # Number of classes
+)->JointAudioVisual:
+    "The network to train, with AlexNet's initial weights"
+    head = audiovisual_network(config.audiovisual, inputs, n_classes)
+    return JointAudioVisual(config.audiovisual.sound, head)
+
 def train_jointly(
     config:JointConfig,
     corpus:Corpus,
@@ -218,8 +235,7 @@ def train_jointly(
     av = config.audiovisual
     classes, train, val, test = fold_rows(corpus, fold, seed, av.n_val_groups)
     torch.manual_seed(seed)
-    head = AudioVisual(av.system, _inputs(av, train), len(classes), av.m, av.k, av.o, av.dropout)
-    net = JointAudioVisual(av.sound, head)
+    net = joint_network(config, _inputs(av, train), len(classes))
     batches = partial(_joint_batches, config, classes=classes)
     history = fit(net, batches(train, seed=seed), batches(val), config.schedule, seed)
     predictions = pd.DataFrame(probabilities(net, batches(test)), test['clip'], classes)
