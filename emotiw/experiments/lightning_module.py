@@ -19,6 +19,7 @@ from pathlib import Path
 import lightning as L
 import torch
 from lightning.pytorch.callbacks import Callback, Checkpoint, EarlyStopping
+from lightning.pytorch.plugins.environments import LightningEnvironment
 from lightning.pytorch.strategies import DDPStrategy
 from torch import multiprocessing, nn
 from ..core import atomic
@@ -148,9 +149,11 @@ def make_trainer(
     strategy = dict(strategy=DDPStrategy(find_unused_parameters=True)) if devices > 1 else {}
     silent = dict(logger=False, enable_progress_bar=False, enable_model_summary=False)
     for name in 'pytorch', 'fabric': logging.getLogger(f'lightning.{name}').setLevel(logging.ERROR)
+    one_machine = LightningEnvironment()     # inside a job of SLURM too
     trainer = L.Trainer(max_epochs=schedule.epochs, callbacks=callbacks, devices=devices, precision=precision,
                         accelerator='gpu' if device() == 'cuda' else 'cpu', accumulate_grad_batches=accumulate,
-                        num_sanity_val_steps=0, enable_checkpointing=bool(checkpoint), **strategy, **silent)
+                        num_sanity_val_steps=0, enable_checkpointing=bool(checkpoint), plugins=[one_machine],
+                        **strategy, **silent)
     return trainer, best
 
 # %% ../../nbs/4_experiments/00_lightning_module.ipynb #5480f5e3
