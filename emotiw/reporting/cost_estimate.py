@@ -54,28 +54,31 @@ from .build import Plan
 from ..reproducibility import device, device_name, reproducible
 
 # %% ../../nbs/8_reporting/07_cost_estimate.ipynb #38ea8d03
-def _assigned_names(code):
-    "Names of variables and functions that a cell assigns"
-    tree = ast.parse(code)
-    variables = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}
-    functions = {node.name for node in tree.body if isinstance(node, ast.FunctionDef)}
-    return variables | functions
+def _assigned_names(statement):
+    "Names of variables and functions that a statement assigns, or of whose elements it assigns some"
+    nodes = list(ast.walk(statement))
+    stored = [node for node in nodes if isinstance(getattr(node, 'ctx', None), ast.Store)]
+    elements = [node.value for node in stored if isinstance(node, ast.Subscript)]
+    variables = {node.id for node in stored + elements if isinstance(node, ast.Name)}
+    return variables | {node.name for node in nodes if isinstance(node, ast.FunctionDef)}
 
 def dry_run_table(
     notebook:Path,    # A table notebook
     parameters:dict,  # Values for its parameters cell
 ):
-    "Execute the cells of `notebook` in this process, inside a `dry_run` block"
+    "Execute the statements of `notebook` in this process, inside a `dry_run` block; those without inputs are skipped"
     namespace = {}
-    undefined = set()   # names that skipped cells would have assigned
+    undefined = set()   # names that skipped statements would have assigned
     cells = [cell for cell in nbformat.read(notebook, 4).cells if cell.cell_type == 'code']
     for cell in cells:
-        try: exec(compile(cell.source, notebook.name, 'exec'), namespace)
-        except (NotComputedError, NameError) as e:
-            if isinstance(e, NameError) and e.name not in undefined: raise
-            for name in _assigned_names(cell.source):
-                namespace.pop(name, None)       # what the cell assigned before it failed is incomplete
-                undefined.add(name)
+        for statement in ast.parse(cell.source).body:
+            code = compile(ast.Module([statement], []), notebook.name, 'exec')
+            try: exec(code, namespace)
+            except (NotComputedError, NameError) as e:
+                if isinstance(e, NameError) and e.name not in undefined: raise
+                for name in _assigned_names(statement):
+                    namespace.pop(name, None)     # an incomplete value
+                    undefined.add(name)
         if 'parameters' in cell.metadata.get('tags', []): namespace |= parameters
         plt.close('all')
 
