@@ -247,12 +247,15 @@ def read_rafdb(
     "RAF-DB's basic emotions, aligned faces"
     path = _rafdb_list(root)
     stems, emotions = _rafdb_rows(path)
-    folder = path.parents[1]/'Image/aligned'
-    files = [f'{s}_aligned.jpg' for s in stems]
-    check_image_files(files, lambda file: (folder/file).is_file(), folder)
+    folder = path.parents[1]/'Image'
+    exists = lambda file: (folder/file).is_file()
+    files = [f'aligned/{s}_aligned.jpg' for s in stems]
+    check_image_files(files, exists, folder)
     splits = [s.split('_')[0] for s in stems]
     ids = [f'{split}/{stem}' for split, stem in zip(splits, stems)]
     rows = pd.DataFrame(dict(image=ids, split=splits, emotion=emotions, file=files))
+    originals = [f'original/{s}.jpg' for s in stems]
+    if all(map(exists, originals)): rows['original'] = originals
     return build_image_set('rafdb', root, rows, partial(open_folder, folder=folder), [path])
 
 # %% ../../nbs/2_data/04_image_readers.ipynb #ad69e945
@@ -260,7 +263,9 @@ RAFDB = Layout('rafdb', 'a list of codes; aligned faces', '''\
 DIR/  or  DIR/basic/
   EmoLabel/list_patition_label.txt             train_00001.jpg 5
                                                (codes 1-7: Surprise Fear Disgust Happy Sad Angry Neutral)
-  Image/aligned/train_00001_aligned.jpg ...''', lambda path: _rafdb_list(path) is not None, read_rafdb)
+  Image/aligned/train_00001_aligned.jpg ...
+  Image/original/train_00001.jpg ...           (optional: the pictures, for crops as in zhou2019)''',
+    lambda path: _rafdb_list(path) is not None, read_rafdb)
 RAFDB
 
 # %% ../../nbs/2_data/04_image_readers.ipynb #1f2df7b9

@@ -166,9 +166,16 @@ def _set_fields(tuning, **values):
     return replace(tuning, **{name: value for name, value in values.items() if name in names})
 
 # %% ../../nbs/4_experiments/04_experiment.ipynb #d91dcb7e
+def _without_start(tuning):
+    "A tuning that starts from random weights instead: all layers learn at the rate of its head, which was new before"
+    if not tuning.weights: return tuning
+    schedule = tuning.schedule
+    schedule = replace(schedule, lr=schedule.lr*schedule.head_lr_factor, head_lr_factor=1.)
+    return _set_fields(tuning, weights=None, hidden_weights=None, schedule=schedule)
+
 def _take_weights(tuning, name):
     "A tuning that starts from the weights `name`, with their network and input size"
-    if name == 'random': return _set_fields(tuning, weights=None, hidden_weights=None)
+    if name == 'random': return _without_start(tuning)
     entry = find_entry(name)
     if not entry: raise UserError(f'weights {name}: no such weights; names: {", ".join(registry())}')
     if network_family(entry.network) != network_family(tuning.network):

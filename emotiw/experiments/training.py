@@ -40,6 +40,7 @@ class Schedule:
     monitor: str = 'val_loss'         # Metric that selects the best epoch; or 'val_accuracy'
     patience: int = 8                 # Epochs without improvement before training stops
     label_smoothing: float = 0.       # Of the training loss
+    bf16: bool = True                 # On a GPU, multiply in bfloat16; not where steps are smaller than its rounding
 
     def make_optimizer(self, net):
         "A torch optimiser for the trainable parameters of `net`, the head in a group of its own"
@@ -131,9 +132,11 @@ def cross_entropy(
     return F.cross_entropy(logits.float(), target, label_smoothing=label_smoothing), logits
 
 # %% ../../nbs/4_experiments/01_training.ipynb #9e026dab
-def precision()->str:
+def precision(
+    bf16:bool=True,   # As in `Schedule`
+)->str:
     "Lightning's name of the precision used: 'bf16-mixed' on a GPU, '32-true' on a CPU"
-    return 'bf16-mixed' if device() == 'cuda' else '32-true'
+    return 'bf16-mixed' if bf16 and device() == 'cuda' else '32-true'
 
 # %% ../../nbs/4_experiments/01_training.ipynb #412fb7a6
 def _train(args, seed, devices):
@@ -147,7 +150,7 @@ def _train(args, seed, devices):
 def _fit(net, train, val, schedule, seed, folder, objective, test, devices, accumulate):
     "`fit` with gradients accumulated over `accumulate` batches"
     checkpoint = Path(folder)/'last.ckpt' if folder else None
-    args = net, train, val, schedule, seed, objective, precision(), accumulate, checkpoint, test
+    args = net, train, val, schedule, seed, objective, precision(schedule.bf16), accumulate, checkpoint, test
     state = _train(args, seed, devices)
     if not state['best_weights']:
         raise UserError('the training diverged in its first epoch: its loss is not a number; '

@@ -32,14 +32,14 @@ def _cached_network(name, size, weights, seed, content, layer=None, width=1., st
 def frozen_network(
     name:str,                # A name for `emotiw.models.networks.backbone`
     size:int,                # Side of its input, px
-    weights:Path|None=None,  # A file; None: random initialisation
+    weights:Path|str|None=None, # A file, or a pinned name of the registry; None: random initialisation
     seed:int=0,              # Of random initialisation
     layer:str|None=None,     # Name of the layer whose output, flattened, is the feature; None: the last
     width:float=1.,          # Share of the published channels
     start:str|None=None,     # Weights that those in the file were trained from, as in `backbone`
 ):                           # A `Backbone` in evaluation mode on the default device
     "A network for feature extraction"
-    content = weights and weights.stat().st_mtime_ns
+    content = weights.stat().st_mtime_ns if isinstance(weights, Path) else ''
     return _cached_network(name, size, weights, seed, content, layer, width, start)
 
 # %% ../../nbs/5_models/03_deep_features.ipynb #5661c0e3
@@ -95,7 +95,7 @@ class FrameFeatures(Extractor):
 class SoundFeatures(Extractor):
     "The `n = H W` vectors of AlexNet's last pooling map: `f` `(n, d)`, d = 256 at the full width"
     sound: Sound
-    weights: Path|None = None   # Of AlexNet's convolutions; None: random initialisation
+    weights: Path|str|None = None # Of AlexNet's convolutions: a file, or a pinned name; None: random initialisation
     seed: int = 0               # Of random initialisation
     network: str = 'alexnet'    # Or 'alexnet_bn'
     width: float = 1.           # Share of the published channels

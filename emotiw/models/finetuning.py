@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['AUGMENTATIONS', 'SLIM_AFTER_A_LOOK', 'random_affine', 'jitter_light', 'augment', 'mirror', 'random_crop', 'Augmented',
-           'ImageTuning', 'slim_tuning', 'targets', 'train_val_rows', 'augmented_classifier', 'tune_on_images',
-           'StartWeights', 'load_network', 'untuned_run', 'frame_features']
+           'ImageTuning', 'slim_tuning', 'pretrained_tuning', 'targets', 'train_val_rows', 'augmented_classifier',
+           'tune_on_images', 'StartWeights', 'load_network', 'untuned_run', 'frame_features']
 
 # %% ../../nbs/5_models/04_finetuning.ipynb #e09c7853
 import functools
@@ -22,6 +22,7 @@ from ..data.weight_files import find_entry, pin_weights, random_note, split_pin
 from ..experiments.runs import Outcome, Result, Run
 from ..experiments.training import Batches, Schedule, check_predictions, fit, probabilities
 from ..features.cache import Extractor
+from ..features.faces import crop_face
 from ..hashing import digest
 from .deep_features import FrameFeatures
 from .networks import Classifier, backbone, network_title
@@ -112,6 +113,7 @@ class ImageTuning:
     per_epoch: int|None = None  # Largest number of training images in an epoch, drawn anew for each; None: all
     weights: str|None = None    # Initial weights: a name in the registry, also pinned, or a path; None: random
     extend: float = 0.          # Margin added to the set's own face boxes, share of their size
+    align: bool = False         # Find and align the face in images without a box, as in the frames of a clip
     dropout: float = .2         # Before the head
     balanced: bool = False      # Draw each emotion equally often
     votes: bool = True          # Use the distribution of votes as target if the set has votes
@@ -136,6 +138,17 @@ def slim_tuning(
     "Tuning of a slim network for minutes on a CPU: at most 60,000 views of 20,000 images"
     schedule = Schedule(10, 16, 2e-3, patience=10)
     return ImageTuning(network, size, schedule, limit=20_000, per_epoch=6_000, augmentation='mirror', width=width)
+
+# %% ../../nbs/5_models/04_finetuning.ipynb #7f2d16ed
+def pretrained_tuning(
+    network:str,     # As in `ImageTuning`
+    size:int,        # As in `ImageTuning`
+    weights:str,     # As in `ImageTuning`
+    lr:float=1e-4,   # Highest learning rate of the pretrained layers
+    **options,       # Further fields of `ImageTuning`
+)->ImageTuning:
+    "Tuning of a pretrained network on a GPU; schedule: our choice"
+    return ImageTuning(network, size, Schedule(20, 64, lr, head_lr_factor=10.), weights=weights, **options)
 
 # %% ../../nbs/5_models/04_finetuning.ipynb #2930a256
 SLIM_AFTER_A_LOOK = (
@@ -182,7 +195,8 @@ def _image_batches(config, size, images, rows, seed=None):
     if seed is not None:
         weights = 1/y.bincount()[y] if config.balanced else None
         sampling = dict(seed=seed, weights=weights, limit=config.per_epoch)
-    x = torch.from_numpy(images.load_all(size, rows, config.extend))
+    align = dict(align=crop_face) if config.align else {}
+    x = torch.from_numpy(images.load_all(size, rows, config.extend, **align))
     return Batches((x,), targets(images, rows, config.votes), config.schedule.batch_size, **sampling)
 
 # %% ../../nbs/5_models/04_finetuning.ipynb #f72992cf
@@ -297,7 +311,7 @@ def frame_features(
 )->FrameFeatures:
     "Extractor of frame features by a tuned network"
     config = tuned.run.config
-    as_fer2013 = 'fer' in tuned.run.data.name
+    as_fer2013 = 'fer' in tuned.run.data.name and not config.align
     file = tuned.weights if weights and config.network != 'dlib' else None     # dlib keeps its weights to itself
     start = config.weights if find_entry(config.weights) else None
     return FrameFeatures(

@@ -246,7 +246,8 @@ def tune_on_sound(
     predictions = pd.DataFrame(probabilities(net, _whole_clips(test)), slices[2]['clip'], classes)
     network = f'{config.title}, {corpus.name}'
     learned = _check(f'{network}, {fold.name}, seed {seed}', net, val) if val else {}
-    return Outcome(predictions, history, _alexnet_weights(net), dict(network=network) | learned)
+    metadata = dict(network=network, start=net.alexnet.initialisation)
+    return Outcome(predictions, history, _alexnet_weights(net), metadata | learned)
 
 # %% ../../nbs/5_models/15_spectrogram_cnn.ipynb #dd43fd49
 class _Segment(NamedTuple):

@@ -246,7 +246,7 @@ _PAPER = Scale(
         hidden=(4096, 4096), hidden_weights='alexnet-fc7-imagenet', augmentation='mirror', stop_on='val'),
     grid=Grid(),
     structures={1: (64,), 2: (128,), 3: (64, 64), 4: (128, 128), 5: (128, 128, 128), 6: (156, 300, 102)},
-    schedule=Schedule(500, 10, 1e-5, 'sgd', 0., lr_step_epochs=500, patience=20),
+    schedule=Schedule(500, 10, 1e-5, 'sgd', 0., lr_step_epochs=500, patience=20, bf16=False),
     seeds=10, face_seeds=5)
 
 SCALES = dict(tiny=_TINY, quick=_QUICK, paper=_PAPER)

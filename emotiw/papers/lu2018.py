@@ -22,7 +22,14 @@ from ..features.extractors import FaceCrops
 from ..models.blstm import BLSTMConfig, train_blstm
 from ..models.c3d import C3DConfig, short_clips, train_c3d
 from ..models.cnn_blstm import CnnBLSTMConfig, train_cnn_blstm
-from ..models.finetuning import ImageTuning, frame_features, slim_tuning, tune_on_images, untuned_run
+from emotiw.models.finetuning import (
+    ImageTuning,
+    frame_features,
+    pretrained_tuning,
+    slim_tuning,
+    tune_on_images,
+    untuned_run,
+)
 from emotiw.models.score_fusion import (
     accuracy_weights,
     fuse,
@@ -172,19 +179,19 @@ _QUICK = Scale(
     known_emotions=CnnConfig(ImageTuning('small', 48, weights='emotiw-faces'), tuned=False),
     known_faces=CnnConfig(ImageTuning('dlib', 150, weights='dlib-face'), tuned=False))
 
-_VGG16_TUNING = ImageTuning(
-    'vgg16', 224, Schedule(10, 64, 1e-4), weights='vgg16-imagenet', augmentation='none')
 _C3D_SCHEDULE = Schedule(60, 12, 1e-3, 'sgd', 2e-4, lr_step_epochs=30, patience=10)
 
 _PAPER = Scale(
     faces=FaceCrops(None, size=224),
     segments=Segments(),
-    vggface=CnnConfig(ImageTuning('vggface', 224, Schedule(20, 64, 1e-4), weights='vggface'), layer='fc6_relu'),
-    resnet=CnnConfig(ImageTuning('resnet50_caffe', 224, Schedule(20, 64, 1e-3), weights='resnet50-vggface2')),
-    sound_cnn=CnnConfig(_VGG16_TUNING, trainable_from='conv5_1'),
+    vggface=CnnConfig(pretrained_tuning('vggface', 224, 'vggface', 1e-5), layer='fc6_relu'),
+    resnet=CnnConfig(pretrained_tuning('resnet50_caffe', 224, 'resnet50-vggface2')),
+    sound_cnn=CnnConfig(
+        pretrained_tuning('vgg16', 224, 'vgg16-imagenet', 1e-5, augmentation='none'), trainable_from='conv5_1',
+        schedule=Schedule(100, 32, 1e-5, weight_decay=1e-4, head_lr_factor=100., patience=15)),
     voices=Voices(14_000),
     blstm_sizes=(256,),
-    schedule=Schedule(100, 32, 1e-3, weight_decay=1e-4, patience=15),
+    schedule=Schedule(100, 32, 1e-3, weight_decay=1e-4, patience=15, bf16=False),
     c3d=C3DConfig(FaceCrops(None, size=128), 112, _C3D_SCHEDULE, 'c3d-sports1m'),
     seeds=5)
 

@@ -7,9 +7,9 @@ __all__ = ['PUBLISHED_N', 'IMAGE_SETS', 'TABLE1', 'TABLE1_N', 'FROZEN_ACCURACY',
            'SUBMISSIONS', 'CLASS_WEIGHTS', 'TEST_COUNTS', 'SCALES', 'CHOSEN_AFTER_A_LOOK', 'Submission',
            'AudioVisualConfig', 'attention_curves', 'audiovisual_network', 'train_audiovisual', 'JointConfig',
            'JointAudioVisual', 'joint_network', 'train_jointly', 'Scale', 'face_image_sets', 'face_network_runs',
-           'tune_face_networks', 'TunedAudio', 'pretraining_run', 'pretrain_audio', 'tune_audio', 'system_runs',
-           'joint_runs', 'compute_results', 'select_by_val_loss', 'best_epoch_accuracy', 'enhanced_features',
-           'missing_feature', 'ensemble_runs', 'train_class_weights', 'ensemble_scores']
+           'rate_runs', 'tune_face_networks', 'TunedAudio', 'pretraining_run', 'pretrain_audio', 'tune_audio',
+           'system_runs', 'joint_runs', 'compute_results', 'select_by_val_loss', 'best_epoch_accuracy',
+           'enhanced_features', 'missing_feature', 'ensemble_runs', 'train_class_weights', 'ensemble_scores']
 
 # %% ../../nbs/6_papers/02_zhou2019.ipynb #816da0bb
 from dataclasses import dataclass, replace
@@ -25,7 +25,7 @@ from ..data.image_datasets import ImageSet
 from ..data.load import preferred_image_set
 from ..data.splits import Fold, class_index, fold_rows
 from ..experiments.experiment import Experiment
-from ..experiments.runs import Outcome, Result, Run, run_all
+from ..experiments.runs import Outcome, Result, Run, best_run, run_all
 from ..experiments.training import Batches, Schedule, fit, probabilities
 from ..features.cache import Extractor, extract
 from ..features.extractors import FaceCrops, Sound
@@ -33,7 +33,7 @@ from ..features.sequences import clip_sequences
 from ..models.attention import ATTENTIONS
 from ..models.audiovisual import AudioVisual, System
 from ..models.deep_features import FrameFeatures, SoundFeatures
-from ..models.finetuning import ImageTuning, slim_tuning, tune_on_images, untuned_run
+from ..models.finetuning import ImageTuning, pretrained_tuning, slim_tuning, tune_on_images, untuned_run
 from ..models.networks import backbone, flatten_map
 from ..models.score_fusion import mean_scores, reweight_classes, sqrt_class_weights
 from emotiw.models.spectrogram_cnn import (
@@ -250,7 +250,7 @@ class Scale:
     networks: dict              # Name in Table 1 -> `ImageTuning`; 224 px and starts: paper; schedules: our choice
     face_network: str           # Key of `networks`: the face network of Tables 2 to 4
     voices: Voices              # Synthetic utterances for AlexNet's pretraining, without a corpus of voices; our choice
-    voice_tuning: SoundTuning   # AlexNet's pretraining on voices; our choice
+    voice_tuning: SoundTuning   # AlexNet's pretraining on voices, where `sound_tuning` has no weights; our choice
     sound_tuning: SoundTuning   # AlexNet's tuning on the corpus; spectrogram: paper; schedule: our choice
     schedule: Schedule          # Training of attention, fusion and classifier; our choice
     joint_schedule: Schedule    # The same with AlexNet; our choice
@@ -259,7 +259,7 @@ class Scale:
     o: int                      # Output size of FBP; our choice, as in MFB
     dropout: float              # In FBP; our choice
     seeds: int                  # Number of seeds
-    lr_factors: tuple = (1.,)   # Learning rates tried for each network of Table 1, as multiples of its schedule's
+    lr_factors: tuple = (1.,)   # Learning rates tried for each face network, as multiples of its schedule's
     real_face: ImageTuning|None = None  # Face network of Tables 2 to 4 on real corpora; None: `face_network`
 
 # %% ../../nbs/6_papers/02_zhou2019.ipynb #62e86a8b
@@ -303,13 +303,13 @@ _PAPER = Scale(
     faces=FaceCrops(None, size=224),
     faces_enhanced=FaceCrops(None, size=224),
     networks=dict(
-        VGGFace=ImageTuning('vggface', 224, Schedule(20, 64, 1e-4), weights='vggface'),
-        ResNet18=ImageTuning('resnet18', 224, Schedule(20, 64, 1e-3), weights='resnet18-ms1m'),
-        IR50=ImageTuning('ir50', 112, Schedule(20, 64, 1e-3), weights='ir50-ms1m')),
+        VGGFace=pretrained_tuning('vggface', 224, 'vggface', 1e-5, align=True),
+        ResNet18=pretrained_tuning('resnet18', 224, 'resnet18-ms1m', align=True),
+        IR50=pretrained_tuning('ir50', 112, 'ir50-ms1m', align=True)),
     face_network='IR50',
     voices=Voices(14_000),
     voice_tuning=SoundTuning(Sound(), Schedule(10, 32, 5e-4), 200),
-    sound_tuning=SoundTuning(Sound(), Schedule(60, 32, 1e-4), 300),
+    sound_tuning=SoundTuning(Sound(), Schedule(60, 32, 1e-4), 300, weights='alexnet-imagenet'),
     schedule=Schedule(100, 48, 1e-3, patience=15),
     joint_schedule=Schedule(60, 32, 1e-4, head_lr_factor=10.),
     m=256, k=5, o=1000, dropout=.1, seeds=5, lr_factors=(.3, 1., 3.))
@@ -347,24 +347,41 @@ def face_network_runs(
     if experiment.corpus.synthetic or not start: return [Run(tune_on_images, config, s) for s in image_sets]
     return list(dict.fromkeys(_tuning_from_start(start, s) for s in image_sets))
 
+def rate_runs(
+    settings,    # A `Scale`
+    run:Run,     # Of `tune_on_images`, or of another function, which trains nothing
+)->list[Run]:
+    "The run at each learning rate of `lr_factors`"
+    if run.function is not tune_on_images: return [run]
+    schedule = run.config.schedule
+    schedules = [replace(schedule, lr=factor*schedule.lr) for factor in settings.lr_factors]
+    return [replace(run, config=replace(run.config, schedule=s)) for s in schedules]
+
 def tune_face_networks(
     experiment:Experiment,
     image_sets:list[ImageSet],  # As `face_image_sets` returns them
-)->list[Result]:                # Of `face_network_runs`
-    "Tune the face network on each set"
-    return run_all(face_network_runs(experiment, image_sets), experiment.client, 'tuning')
+)->list[Result]:                # Of `face_network_runs`, each at the rate with the smallest validation loss
+    "Tune the face network on each set; where Table 1 tries the same rates, nothing is computed twice"
+    tried = [rate_runs(experiment.settings, run) for run in face_network_runs(experiment, image_sets)]
+    run_all([run for runs in tried for run in runs], experiment.client, 'tuning')
+    return [best_run(run_all(runs)) for runs in tried]
 
 # %% ../../nbs/6_papers/02_zhou2019.ipynb #215a32bd
 @dataclass(frozen=True)
 class TunedAudio:
     "AlexNet tuned on a corpus: one network per fold and seed"
-    pretrained: Result|None  # Of the pretraining on voices; None: tuned without it
+    pretrained: Result|None  # Of the pretraining on voices; None: it started from published weights
     tuned: list              # Results, one per fold and seed
 
     @property
     def results(self):
         "The results that a system with this sound stands on"
         return [*([self.pretrained] if self.pretrained else []), *self.tuned]
+
+    @property
+    def start(self):
+        "What AlexNet had learnt before the corpus: the name of the voices, or of the published weights"
+        return self.pretrained.metadata['set'] if self.pretrained else self.tuned[0].metadata['start']
 
     def __getitem__(self,
         fold_seed,         # A fold and a seed
@@ -398,13 +415,14 @@ def pretrain_audio(
 def tune_audio(
     experiment:Experiment,
     kind:str='spectrogram',        # Or 'log_mel'; each has a start of its own
-    pretrained:bool=True,          # False: from the weights in the settings, or from random ones
+    pretrained:bool|None=None,     # On voices first? None: if the settings name no weights
     schedule:Schedule|None=None,   # Default: the scale's
     n_val_groups:int|None=None,    # Default: the experiment's
 )->TunedAudio:
-    "Pretrain AlexNet on voices, then tune it on the sound of every fold's training part"
-    start = pretrain_audio(experiment, kind) if pretrained else None
+    "Tune AlexNet on the sound of every fold's training part, from published weights or after voices"
     tuning = experiment.settings.sound_tuning
+    if pretrained is None: pretrained = tuning.weights is None
+    start = pretrain_audio(experiment, kind) if pretrained else None
     config = replace(
         tuning,
         sound=replace(tuning.sound, kind=kind),
@@ -438,12 +456,12 @@ def joint_runs(
     experiment:Experiment,
     system:System,
     frames:Extractor,       # Features of the frames
-    pretrained:Result,      # Of `pretrain_audio`: AlexNet's start
+    sound:TunedAudio,       # AlexNet starts from what this one started from
 )->list[Run]:               # One per fold and seed
     "Runs of a system whose AlexNet is trained with it"
     settings = experiment.settings
-    tuning = pretrained.run.config
-    start = SoundFeatures(tuning.sound, pretrained.weights, network=tuning.network, width=tuning.width)
+    tuning = sound.tuned[0].run.config
+    start = SoundFeatures(tuning.sound, tuning.weights, network=tuning.network, width=tuning.width)
     extract(start, experiment.paths, experiment.client)
     audiovisual = AudioVisualConfig(system, frames, start, settings.schedule, settings.m, settings.k, settings.o,
                                     settings.dropout, experiment.n_val_groups)
