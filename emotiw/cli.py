@@ -231,6 +231,8 @@ def tables(
         'synthetic', help="Corpus of speech that the sound networks learn on first: 'synthetic', or a path."),
     weights:list[str]=_WEIGHTS_OPTION,      # the same
     random:list[str]=_RANDOM_OPTION,        # the same
+    final:bool=typer.Option(False, help="Train on FER+'s train and validation parts and report its test part, as "
+                            'zhou2019: for the last rebuild; the page says how often it was done.'),
     only:list[str]=typer.Option(None, help='Only this table (repeatable).'),
     cluster:str=typer.Option(None, help="Address of a dask scheduler, or 'slurm'; default: this machine."),
     workers:int=typer.Option(None, help='Worker processes on this machine; default: two per GPU, or one per core. '
@@ -248,7 +250,7 @@ def tables(
     from emotiw.reporting.compare import compare_with_commit
     starts = _start_weights(weights, random)
     parameters = dict(corpus=corpus, scale=scale, seeds=seeds, folds=folds, images=images or 'synthetic', voices=voices)
-    parameters |= dict(weights=starts, media=media, allow_leaks=allow_leaks)
+    parameters |= dict(weights=starts, final=final, media=media, allow_leaks=allow_leaks)
     names = [build.table_notebook(name).stem for name in only or build.table_notebooks()]
     _check_starts(names, starts, scale, corpus, images, dry_run)
     if not dry_run: require_cluster(cluster, workers)

@@ -59,6 +59,7 @@ def open_images(
 def open_image_sets(
     source:str,              # 'synthetic': one set of each kind; or paths, separated by commas
     scale:str='quick',       # Size of the synthetic sets
+    final:bool=False,        # Train on FER+'s validation part too, and report its test part
 )->dict[str, ImageSet]:      # By name: 'ferplus', 'fer2013', 'rafdb' or 'affectnet'
     "The synthetic image sets, or the image sets at the paths in `source`"
     if source == 'synthetic': sets = [open_images(source, scale, kind) for kind in SYNTHETIC_IMAGES]
@@ -66,7 +67,9 @@ def open_image_sets(
     by_name = {s.name.removeprefix('synthetic_'): s for s in sets}
     if len(by_name) < len(sets):
         raise UserError(f'{source}: two of these are the same kind of image set; give one of each')
-    return by_name
+    if not final: return by_name
+    if 'ferplus' in by_name: return by_name | dict(ferplus=by_name['ferplus'].with_test_part())
+    raise UserError(f"images {source}: `final` reports FER+'s test part, and there is no FER+ among them; add it")
 
 # %% ../../nbs/2_data/06_load.ipynb #efb3ae67
 def preferred_image_set(

@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['TEST_N', 'VAL_N', 'TEST_ACCURACY', 'BASELINE_ACCURACY', 'BLSTM_VAL_RANGE', 'BLSTM_GAIN', 'STATED_RECALL',
-           'SOUND_VS_FACES', 'SET_MODELS', 'KERNEL_FORMS', 'FUNCTIONALS_SVM', 'SCALES', 'ADDED_SET_MODEL',
+           'SOUND_VS_FACES', 'SET_MODELS', 'KERNEL_FORMS', 'FUNCTIONALS_SVM', 'SCALES', 'STATED', 'ADDED_SET_MODEL',
            'ADDED_KERNEL_FORM', 'ADDED_CLASSIFIER', 'RECOGNITION', 'is_afew4', 'face_image_set', 'SetKernelConfig',
            'face_frames', 'compute_set_kernels', 'KernelConfig', 'train_kernel_classifier', 'select_structure',
            'selected_sound_results', 'selected_sound_scores', 'retrained_sound_results', 'Scale', 'face_features',
@@ -25,7 +25,7 @@ from ..core import UserError
 from ..data.corpus import Corpus
 from ..data.image_datasets import ImageSet
 from ..data.splits import Fold, class_index, fold_rows
-from ..experiments.experiment import Experiment
+from ..experiments.experiment import Experiment, PaperSettings
 from ..experiments.runs import Outcome, Result, Run, median_best_epoch, run_all
 from ..experiments.training import Schedule
 from ..features.cache import Extractor, cached, extract
@@ -250,6 +250,19 @@ _PAPER = Scale(
     seeds=10, face_seeds=5)
 
 SCALES = dict(tiny=_TINY, quick=_QUICK, paper=_PAPER)
+
+# %% ../../nbs/6_papers/00_ding2016.ipynb #f87a8959
+STATED = PaperSettings(
+    _PAPER,
+    stated=(
+        'faces.frames', 'alexnet.weights', 'alexnet.hidden_weights', 'alexnet.schedule.optimiser',
+        'alexnet.schedule.weight_decay', 'alexnet.schedule.lr', 'alexnet.schedule.lr_step_epochs',
+        'alexnet.schedule.batch_size', 'alexnet.schedule.head_lr_factor', 'alexnet.schedule.monitor', 'alexnet.align',
+        'schedule.lr', 'schedule.batch_size', 'egemaps.level', 'seeds'),
+    differs={
+        'alexnet.network': "the paper: Caffe's AlexNet, with local normalisation and groups of channels; here "
+                           "torchvision's, whose weights are public in PyTorch",
+        'alexnet.size': 'the paper resizes to 256 px and does not state the crop; 227 px is Caffe\'s'})
 
 # %% ../../nbs/6_papers/00_ding2016.ipynb #732c39a9
 def _tuning_config(settings, image_set):

@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['PUBLISHED_N', 'IMAGE_SETS', 'TABLE1', 'TABLE1_N', 'FROZEN_ACCURACY', 'TABLE2', 'STATED_ACCURACY', 'TABLE3',
-           'SUBMISSIONS', 'CLASS_WEIGHTS', 'TEST_COUNTS', 'SCALES', 'CHOSEN_AFTER_A_LOOK', 'Submission',
+           'SUBMISSIONS', 'CLASS_WEIGHTS', 'TEST_COUNTS', 'SCALES', 'STATED', 'CHOSEN_AFTER_A_LOOK', 'Submission',
            'AudioVisualConfig', 'attention_curves', 'audiovisual_network', 'train_audiovisual', 'JointConfig',
            'JointAudioVisual', 'joint_network', 'train_jointly', 'Scale', 'face_image_sets', 'face_network_runs',
            'rate_runs', 'tune_face_networks', 'TunedAudio', 'pretraining_run', 'pretrain_audio', 'tune_audio',
@@ -24,7 +24,7 @@ from ..data.corpus import Corpus
 from ..data.image_datasets import ImageSet
 from ..data.load import preferred_image_set
 from ..data.splits import Fold, class_index, fold_rows
-from ..experiments.experiment import Experiment
+from ..experiments.experiment import Experiment, PaperSettings
 from ..experiments.runs import Outcome, Result, Run, best_run, run_all
 from ..experiments.training import Batches, Schedule, fit, probabilities
 from ..features.cache import Extractor, extract
@@ -315,6 +315,19 @@ _PAPER = Scale(
     m=256, k=5, o=1000, dropout=.1, seeds=5, lr_factors=(.3, 1., 3.))
 
 SCALES = dict(tiny=_TINY, quick=_QUICK, paper=_PAPER)
+
+# %% ../../nbs/6_papers/02_zhou2019.ipynb #fbeb376a
+STATED = PaperSettings(
+    _PAPER,
+    stated=(
+        'faces.size', 'faces.extend', 'faces_enhanced.size', 'faces_enhanced.extend', 'networks.*.network',
+        'networks.*.size', 'networks.*.weights', 'networks.*.align', 'face_network', 'sound_tuning.network',
+        'sound_tuning.sound.kind'),
+    differs={
+        'networks.IR50.size': 'the paper crops all faces to 224 px; the public weights are for 112 px',
+        'sound_tuning.width': "the channels of torchvision's AlexNet, without local normalisation; the paper does not "
+                              'say whose it takes',
+        'seeds': 'the paper does not say how often it trains'})
 
 # %% ../../nbs/6_papers/02_zhou2019.ipynb #c480e3ad
 CHOSEN_AFTER_A_LOOK = (

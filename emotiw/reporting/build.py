@@ -291,7 +291,7 @@ def make_plan(
     parameters = {name: value for name, value in parameters.items() if value is not None}
     corpus = open_corpus(parameters['corpus'], parameters['scale'])   # generates the synthetic corpus once for all
     folds = make_folds(corpus, parameters['folds'])
-    image_sets = open_image_sets(parameters['images'], parameters['scale'])
+    image_sets = open_image_sets(parameters['images'], parameters['scale'], parameters.get('final', False))
     voices = open_voices(parameters.get('voices', 'synthetic'), corpus, folds)
     return Plan(notebooks, corpus, image_sets, parameters, Path(reports)/corpus.name, voices)
 

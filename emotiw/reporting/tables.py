@@ -20,6 +20,7 @@ from ..core import EMOTIONS, EMOTIONS8, UserError, atomic, markdown_table
 from ..data.corpus import Corpus
 from ..data.image_datasets import ImageSet
 from ..data.splits import leaves_one_group_out
+from ..experiments.experiment import OUR_CHOICE, PaperSettings, leaf_settings
 from ..experiments.runs import Result, Run, pool_folds, stale_records
 from ..features.extractors import FaceCrops
 from emotiw.metrics import (
@@ -456,13 +457,28 @@ def provenance_text(
             f"commit {listed('commit')}; {libraries}.{warning}")
 
 # %% ../../nbs/8_reporting/04_tables.ipynb #cb4ff252
+_ORIGIN_COLUMNS = ['not the paper\'s', 'not stated: our choice', 'as in the paper']
+
+def _setting_cell(name, value, origin):
+    "Column and text of a setting"
+    if not origin: return _ORIGIN_COLUMNS[2], f'{name}={value}'
+    if origin == OUR_CHOICE: return _ORIGIN_COLUMNS[1], f'{name}={value}'
+    return _ORIGIN_COLUMNS[0], f'{name}={value} ({origin})'
+
 def settings_table(
-    scale,      # A paper's `Scale`
-    name:str,   # Name of the scale, the column header
+    settings,               # A paper's settings at one scale
+    paper:PaperSettings,    # Where they come from
 )->Markdown:
-    "All settings of a paper at one scale"
-    settings = vars(scale)
-    return Markdown(markdown_table(pd.DataFrame({name: [f'`{value}`' for value in settings.values()]}, list(settings))))
+    "All settings, and whether the paper states them; options that are off are left out where it is silent"
+    rows = {}
+    for path, value in leaf_settings(settings).items():
+        group, _, name = path.rpartition('.')
+        origin = paper.origin(path, value)
+        if origin == OUR_CHOICE and value in (None, (), '', False): continue
+        column, text = _setting_cell(name, value, origin)
+        rows.setdefault(group or 'all', {}).setdefault(column, []).append(text)
+    cells = {group: {c: ', '.join(row.get(c, [])) for c in _ORIGIN_COLUMNS} for group, row in rows.items()}
+    return Markdown(markdown_table(pd.DataFrame.from_dict(cells, 'index')))
 
 def stale_runs(
     runs:list[Run],   # Runs of the systems of a table
