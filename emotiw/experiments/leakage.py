@@ -6,19 +6,20 @@
 __all__ = ['LEAK_COLUMNS', 'CorpusReport', 'check', 'LeakedClips', 'find_leaks']
 
 # %% ../../nbs/4_experiments/05_leakage.ipynb #c475e6fa
+import json
 from collections import Counter
 from dataclasses import dataclass
 from itertools import combinations
 import numpy as np
 import pandas as pd
 from fastcore.basics import patch
-from ..core import UserError, ledger, markdown_table, summarise_list
+from ..core import UserError, atomic, cache_path, ledger, markdown_table, summarise_list
 from ..data.corpus import Corpus, count_emotions
 from ..data.splits import make_folds
 from ..features.cache import cached, extract
 from ..features.extractors import ClipPrint
 from ..features.fingerprints import PICTURE, SOUND, find_copies
-from ..hashing import file_digest
+from ..hashing import code_digest, digest, file_digest
 
 # %% ../../nbs/4_experiments/05_leakage.ipynb #282a2cc4
 def _sides(corpus, folds):
@@ -71,6 +72,15 @@ def _leaks(corpus, prints, folds):
     rows += _near_leaks(prints, sides, equal_files)
     if folds == 'split': rows += _group_leaks(corpus.clips)
     return pd.DataFrame(rows, columns=LEAK_COLUMNS)
+
+def _stored_leaks(corpus, prints, folds):
+    "`_leaks`, computed once for all tables of a corpus"
+    key = digest(corpus.fingerprint, folds, ClipPrint().settings_key(), code_digest(check))
+    entry = cache_path('leaks', f'{key}.json')
+    if not entry.exists():
+        rows = _leaks(corpus, prints, folds).to_dict('split')
+        with atomic(entry) as tmp: tmp.write_text(json.dumps(rows))
+    return pd.DataFrame(**json.loads(entry.read_text()))
 
 # %% ../../nbs/4_experiments/05_leakage.ipynb #aa7aa5dc
 def _shared_ids(clips):
@@ -148,12 +158,13 @@ def check(
     folds = folds or ('split' if corpus.clips.split.nunique() > 1 else 'group')
     if folds not in ('split', 'group'): make_folds(corpus, folds)   # raises the error of unknown folds
     paths = dict(zip(corpus.clips['clip'], corpus.clips.path))
-    extract(ClipPrint(), paths, client)
-    features = {c: cached(ClipPrint(), p) for c, p in paths.items()}
+    extractor = ClipPrint()
+    extract(extractor, paths, client)
+    features = {c: cached(extractor, p) for c, p in paths.items()}
     prints = {c: f.arrays for c, f in features.items()}
     lost_data = ledger({c: f.notes for c, f in features.items()})
     notices = tuple(_notices(corpus, prints, folds))
-    return CorpusReport(corpus, folds, lost_data, notices, _leaks(corpus, prints, folds))
+    return CorpusReport(corpus, folds, lost_data, notices, _stored_leaks(corpus, prints, folds))
 
 # %% ../../nbs/4_experiments/05_leakage.ipynb #77daab12
 class LeakedClips(tuple):

@@ -26,7 +26,7 @@ from safetensors.torch import save_file
 from ..core import UserError, atomic, cache_path, commit, versions
 from ..dry_run import NotComputedError, current_dry_run
 from .training import precision
-from ..hashing import code_digest, digest, file_digest
+from ..hashing import code_digest, digest, file_digest, paths_among
 from ..instruction_set import instruction_set
 from ..reproducibility import device, device_name, reproducible
 
@@ -190,14 +190,6 @@ def provenance()->dict:
     return dict(commit=commit(), versions=versions(*LIBRARIES), device=device_name(),
                 instructions=instruction_set(), precision=precision(), threads=THREADS, when=now)
 
-# %% ../../nbs/4_experiments/02_runs.ipynb #534a6c6d
-def _paths_in(x):
-    "All paths among the settings `x`, such as initial weights"
-    if isinstance(x, Path): return [x]
-    if dataclasses.is_dataclass(x): x = [getattr(x, f.name) for f in dataclasses.fields(x)]
-    if isinstance(x, dict): x = list(x.values())
-    return [p for y in x for p in _paths_in(y)] if isinstance(x, (list, tuple)) else []
-
 # %% ../../nbs/4_experiments/02_runs.ipynb #22953f76
 def _frame_to_dict(frame):
     "A DataFrame as JSON values, for `pd.DataFrame(**...)`; None for None"
@@ -221,7 +213,7 @@ def _store_weights(run, weights):
 def _store_outcome(run, outcome, seconds):
     "Write weights and record of `run`: the weights first, so that no record exists without them"
     weights = _store_weights(run, outcome.weights)
-    input_files = {to_jsonable(p): file_digest(p) for p in _paths_in(run.settings)}
+    input_files = {to_jsonable(p): file_digest(p) for p in paths_among(run.settings)}
     record = dict(key=run.key, data=run.data.name, fingerprint=run.data.fingerprint, **to_jsonable(run.settings),
                   encoded_config=encode_config(run.config), **_outcome_to_dict(outcome),
                   input_files=input_files, weights=weights, seconds=round(seconds, 2), **provenance())

@@ -9,6 +9,7 @@ __all__ = ['Feature', 'Extractor', 'feature_entry', 'cached', 'cached_rows', 'ex
 import json
 import time
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from pathlib import Path
 import numpy as np
 import pandas as pd
@@ -16,7 +17,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 from ..core import Note, UserError, atomic, cache_path, versions
 from ..dry_run import current_dry_run, require_compute
-from ..hashing import code_digest, digest
+from ..hashing import code_digest, digest, file_digest, paths_among
 from ..instruction_set import instruction_set
 from ..reproducibility import device, reproducible
 
@@ -47,11 +48,23 @@ class Extractor:
         libraries = versions('numpy', 'torch', *self.libraries)
         return [code_digest(type(self)), libraries, device(), instruction_set(), *nested]
 
+    @cached_property
+    def _files(self): return paths_among(self)
+
+    @cached_property
+    def _settings_keys(self): return {}
+
+    def settings_key(self)->str:   # 32 hex digits
+        "Hash of the settings, the weights, the code, the libraries and the device; computed once for all clips"
+        state = device(), instruction_set(), *map(file_digest, self._files)
+        if state not in self._settings_keys: self._settings_keys[state] = digest(self, self.implementation())
+        return self._settings_keys[state]
+
     def key(self,
         path:Path,  # A clip
     )->str:         # 32 hex digits
-        "Hash of the clip's bytes, the settings, the weights, the code, the libraries and the device"
-        return digest(Path(path), self, self.implementation())
+        "Hash of the clip's bytes, and of all in `settings_key`"
+        return digest(Path(path), self.settings_key())
 
 # %% ../../nbs/3_features/05_cache.ipynb #10665d17
 def feature_entry(
