@@ -31,18 +31,21 @@ TABLE_NETWORKS = dict(   # Table -> its networks that the paper did not start fr
     ding2016_confusion=('alexnet',), ding2016_fig4=(), ding2016_table2=(), ding2016_table3=('alexnet',),
     ding2016_table5=('alexnet',), ding2016_table6=('alexnet',), ding2016_table7=('alexnet',),
     lu2018_confusion=_LU2018, lu2018_fusion=_LU2018, lu2018_models=_LU2018,
-    zhou2019_table1=('vggface', 'resnet18', 'ir50'), zhou2019_table2=('ir50',), zhou2019_table3=('ir50',),
-    zhou2019_table4=('ir50',))
-
-def _table_settings(table, scale, choices):
-    "Settings of the paper of a table, with the weights that a user chose"
-    return choose_weights(settings_at_scale(_SCALES[table.partition('_')[0]], scale), choices)
+    zhou2019_table1=('vggface', 'resnet18', 'ir50'), zhou2019_table2=('ir50', 'alexnet'),
+    zhou2019_table3=('ir50', 'alexnet'), zhou2019_table4=('ir50', 'alexnet'))
 
 def _tunings(settings):
     "All tunings of a network among settings"
     found = []
     change_tunings(settings, lambda tuning: found.append(tuning) or tuning)
     return found
+
+def _start_tunings(table, scale, choices):
+    "The tunings of a table that start from published weights, with those that a user chose instead"
+    settings = settings_at_scale(_SCALES[table.partition('_')[0]], scale)
+    chosen = zip(_tunings(settings), _tunings(choose_weights(settings, choices)))
+    return [tuning for original, tuning in chosen
+            if original.weights and network_family(tuning.network) in TABLE_NETWORKS[table]]
 
 # %% ../../nbs/6_papers/04_start_weights.ipynb #ed92a2b3
 def wanted_weights(
@@ -53,8 +56,7 @@ def wanted_weights(
     "What the networks of tables start from"
     rows = []
     for table in tables:
-        for tuning in _tunings(_table_settings(table, scale, choices)):
-            if network_family(tuning.network) not in TABLE_NETWORKS[table]: continue
+        for tuning in _start_tunings(table, scale, choices):
             hidden = getattr(tuning, 'hidden_weights', None)
             names = [tuning.weights or '', hidden] if hidden else [tuning.weights or '']
             rows += [dict(table=table, network=tuning.network, weights=name) for name in names]
@@ -119,7 +121,7 @@ def missing_starts(
     images:str|None,         # Image sets, as in `open_image_sets`; None: not given
 )->str:                      # '' if nothing is missing
     "What a rebuild lacks of what the papers start from; an error if a choice fits no network of the tables"
-    for table in tables: _table_settings(table, scale, choices)
+    for table in tables: _start_tunings(table, scale, choices)
     if scale != 'paper': return ''
     return ' and '.join(filter(None, [_weights_text(tables, choices), _images_text(tables, corpus, images)]))
 
