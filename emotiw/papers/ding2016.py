@@ -255,7 +255,7 @@ SCALES = dict(tiny=_TINY, quick=_QUICK, paper=_PAPER)
 STATED = PaperSettings(
     _PAPER,
     stated=(
-        'faces.frames', 'alexnet.weights', 'alexnet.hidden_weights', 'alexnet.schedule.optimiser',
+        'faces.frames', 'alexnet.width', 'alexnet.weights', 'alexnet.hidden_weights', 'alexnet.schedule.optimiser',
         'alexnet.schedule.weight_decay', 'alexnet.schedule.lr', 'alexnet.schedule.lr_step_epochs',
         'alexnet.schedule.batch_size', 'alexnet.schedule.head_lr_factor', 'alexnet.schedule.monitor', 'alexnet.align',
         'schedule.lr', 'schedule.batch_size', 'egemaps.level', 'seeds'),

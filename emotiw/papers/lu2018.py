@@ -200,7 +200,9 @@ SCALES = dict(tiny=_TINY, quick=_QUICK, paper=_PAPER)
 # %% ../../nbs/6_papers/01_lu2018.ipynb #0e8501e9
 STATED = PaperSettings(
     _PAPER,
-    stated=('faces.frames', 'vggface.tuning.network', 'resnet.tuning.network', 'sound_cnn.tuning.network'),
+    stated=(
+        'faces.frames', 'vggface.tuning.network', 'vggface.tuning.width', 'vggface.tuning.weights',
+        'resnet.tuning.network', 'resnet.tuning.width', 'sound_cnn.tuning.network', 'sound_cnn.tuning.width'),
     differs={'c3d.width': 'the paper says "3D CNN" and does not name it'})
 
 # %% ../../nbs/6_papers/01_lu2018.ipynb #fe7a62db

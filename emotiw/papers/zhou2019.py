@@ -321,8 +321,8 @@ STATED = PaperSettings(
     _PAPER,
     stated=(
         'faces.size', 'faces.extend', 'faces_enhanced.size', 'faces_enhanced.extend', 'networks.*.network',
-        'networks.*.size', 'networks.*.weights', 'networks.*.align', 'face_network', 'sound_tuning.network',
-        'sound_tuning.sound.kind'),
+        'networks.*.size', 'networks.*.width', 'networks.*.weights', 'networks.*.align', 'face_network',
+        'sound_tuning.network', 'sound_tuning.sound.kind'),
     differs={
         'networks.IR50.size': 'the paper crops all faces to 224 px; the public weights are for 112 px',
         'sound_tuning.width': "the channels of torchvision's AlexNet, without local normalisation; the paper does not "
