@@ -239,7 +239,7 @@ class AlexNet(Backbone):
         channels = round(_ALEXNET[-1][0]*width)
         name = 'alexnet' + '_bn'*batch_norm
         super().__init__(name, net, 36*channels, size, resize_size=round(size*256/227), **_IMAGENET)
-        self.channels = channels   # of the last pooling map
+        self.map_channels = channels   # of the last pooling map
         self.apply(he_init)
 
     def maps(self,

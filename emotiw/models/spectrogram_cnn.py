@@ -59,9 +59,9 @@ class SpectrogramCNN(nn.Module):
     ):
         super().__init__()
         self.alexnet = backbone(config.network, weights=config.weights, width=config.width)
-        self.attention = TransformerAttention(self.alexnet.channels, config.m)
+        self.attention = TransformerAttention(self.alexnet.map_channels, config.m)
         self.drop = nn.Dropout(config.dropout)
-        self.out = nn.Linear(self.alexnet.channels, n_classes)
+        self.out = nn.Linear(self.alexnet.map_channels, n_classes)
         self.alexnet.to(memory_format=torch.channels_last)   # a quarter faster on CPU
 
     def forward(self,
