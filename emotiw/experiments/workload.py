@@ -7,6 +7,7 @@ __all__ = ['BF16_PEAKS', 'parameter_bytes', 'Workload', 'without_weights', 'Step
            'train_steps', 'Throughput', 'time_pass', 'measure_throughput', 'Peak', 'data_sheet_peak', 'device_peak']
 
 # %% ../../nbs/4_experiments/07_workload.ipynb #b10ad002
+import math
 import re
 import time
 from collections.abc import Callable
@@ -36,7 +37,7 @@ class Workload:
     targets: Tensor         # As in `Batches`
     schedule: Schedule
     objective: Callable = cross_entropy   # As in `fit`
-    streamed: bool = False  # Are batches read from disk in training, instead of being kept in memory?
+    max_kept: float = math.inf  # Bytes of data that are kept in memory, at most; 0: batches are read from disk
     stored_bytes: int = 0   # Bytes of the weights that the training stores
 
     def __len__(self): return len(self.targets)

@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 from ..core import EMOTIONS
+from ..data.image_datasets import MAX_GB
 from ..experiments.workload import Workload, parameter_bytes, without_weights
 from ..features.audio import RATE, egemaps_names
 from ..features.cache import Extractor
@@ -131,7 +132,8 @@ def _image_tuning(config, n, clip):
     side = net.classifier.backbone.resize_size
     images = _bytes_batch(n, side, side, 3)
     stored = parameter_bytes(net.classifier.backbone)
-    return Workload(net, (images,), random_labels(n), config.schedule, stored_bytes=stored)
+    max_kept = 0 if config.align else 1e9*MAX_GB
+    return Workload(net, (images,), random_labels(n), config.schedule, stored_bytes=stored, max_kept=max_kept)
 
 def _blstm(config, n, clip):
     inputs = random_sequence(config.features, n, clip)
@@ -141,12 +143,12 @@ def _blstm(config, n, clip):
 def _cnn_blstm(config, n, clip):
     images = repeat_clip(random_feature(config.images, clip)['images'][:config.max_images], n)
     inputs = images, torch.ones(images.shape[:2])
-    return Workload(cnn_blstm_network(config, len(EMOTIONS)), inputs, random_labels(n), config.schedule, streamed=True)
+    return Workload(cnn_blstm_network(config, len(EMOTIONS)), inputs, random_labels(n), config.schedule, max_kept=0)
 
 def _c3d(config, n, clip):
     side = config.faces.size
     windows = _bytes_batch(n, WINDOW_LENGTH, side, side, 3)
-    return Workload(c3d_network(config, len(EMOTIONS)), (windows,), random_labels(n), config.schedule, streamed=True)
+    return Workload(c3d_network(config, len(EMOTIONS)), (windows,), random_labels(n), config.schedule, max_kept=0)
 
 def _sound_tuning(config, n, clip):
     net = SpectrogramCNN(config, len(EMOTIONS))

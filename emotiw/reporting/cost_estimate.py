@@ -111,12 +111,12 @@ class TrainingShape(NamedTuple):
     state_bytes: int     # As in `Workload`
     example_bytes: int   # As in `Workload`
     stored_bytes: int    # As in `Workload`
-    streamed: bool       # As in `Workload`
+    max_kept: float      # As in `Workload`
 
     def memory(self, examples, batch_size):
         "Bytes of the data, the network and a batch"
-        kept = batch_size if self.streamed else examples
-        return self.state_bytes + kept*self.example_bytes + batch_size*self.count.activations
+        kept = min(examples*self.example_bytes, self.max_kept)
+        return self.state_bytes + kept + batch_size*(self.example_bytes + self.count.activations)
 
 class Speed(NamedTuple):
     "Measured speed of a kind of training"
@@ -151,7 +151,7 @@ class TrainingCosts:
             speeds = self.speeds.setdefault((function, getattr(config, 'network', None)), {})
             if len(speeds) < MAX_MEASURED: speeds[key] = self._speed(function, config, workload, count)
         return TrainingShape(count, workload.inputs[0].shape[1], workload.state_bytes, workload.example_bytes,
-                             workload.stored_bytes, workload.streamed)
+                             workload.stored_bytes, workload.max_kept)
 
     def measured(self,
         run:Run,    # Its function is a key of `builders`
