@@ -212,7 +212,7 @@ def _start_weights(weights, random):
 
 def _check_starts(tables, weights, scale, corpus, images, dry_run=False):
     "Refuse a rebuild that lacks what the papers start from; a dry run, which computes nothing, only says so"
-    from emotiw.experiments.experiment import parse_weights
+    from emotiw.experiments.settings import parse_weights
     from emotiw.papers.start_weights import missing_starts, require_starts
     args = tables, parse_weights(weights), scale, corpus, images
     if not dry_run: return require_starts(*args)

@@ -25,8 +25,9 @@ from ..core import UserError
 from ..data.corpus import Corpus
 from ..data.image_datasets import ImageSet
 from ..data.splits import Fold, class_index, fold_rows
-from ..experiments.experiment import Experiment, PaperSettings
+from ..experiments.experiment import Experiment
 from ..experiments.runs import Outcome, Result, Run, median_best_epoch, run_all
+from ..experiments.settings import PaperSettings
 from ..experiments.training import Schedule
 from ..features.cache import Extractor, cached, extract
 from ..features.extractors import Egemaps, FaceCrops

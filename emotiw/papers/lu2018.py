@@ -14,8 +14,9 @@ from typing import NamedTuple
 import pandas as pd
 from ..data.corpus import Corpus
 from ..data.image_datasets import ImageSet
-from ..experiments.experiment import Experiment, PaperSettings, collect_notes
+from ..experiments.experiment import Experiment, collect_notes
 from ..experiments.runs import Run, run_all
+from ..experiments.settings import PaperSettings
 from ..experiments.training import Schedule
 from ..features.cache import Extractor, extract
 from ..features.extractors import FaceCrops

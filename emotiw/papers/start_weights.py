@@ -21,7 +21,7 @@ from emotiw.data.weight_files import (
     read_pins,
     registry,
 )
-from ..experiments.experiment import change_tunings, choose_weights, settings_at_scale
+from ..experiments.settings import change_tunings, choose_weights, settings_at_scale
 from . import ding2016, lu2018, zhou2019
 
 # %% ../../nbs/6_papers/04_start_weights.ipynb #40062448

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import NamedTuple
 from ..core import EMOTIONS
-from ..experiments.experiment import settings_at_scale
+from ..experiments.settings import settings_at_scale
 from ..experiments.workload import Workload, without_weights
 from ..models import workloads
 from ..models.attention import ATTENTIONS

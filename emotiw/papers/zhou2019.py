@@ -24,8 +24,9 @@ from ..data.corpus import Corpus
 from ..data.image_datasets import ImageSet
 from ..data.load import preferred_image_set
 from ..data.splits import Fold, class_index, fold_rows
-from ..experiments.experiment import Experiment, PaperSettings
+from ..experiments.experiment import Experiment
 from ..experiments.runs import Outcome, Result, Run, best_run, run_all
+from ..experiments.settings import PaperSettings
 from ..experiments.training import Batches, Schedule, fit, probabilities
 from ..features.cache import Extractor, extract
 from ..features.extractors import FaceCrops, Sound

@@ -20,8 +20,8 @@ from ..core import EMOTIONS, EMOTIONS8, UserError, atomic, markdown_table
 from ..data.corpus import Corpus
 from ..data.image_datasets import ImageSet
 from ..data.splits import leaves_one_group_out
-from ..experiments.experiment import OUR_CHOICE, PaperSettings, leaf_settings
 from ..experiments.runs import Result, Run, pool_folds, stale_records
+from ..experiments.settings import OUR_CHOICE, PaperSettings, leaf_settings
 from ..features.extractors import FaceCrops
 from emotiw.metrics import (
     accuracy_interval,

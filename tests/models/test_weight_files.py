@@ -7,8 +7,8 @@ import torch
 from torchvision import models
 from emotiw.core import UserError, temporary_home
 from emotiw.data.weight_files import Pin, pin_weights, registry, write_pin
-from emotiw.experiments.experiment import change_tunings, pin_settings
 from emotiw.experiments.runs import Run
+from emotiw.experiments.settings import change_tunings, pin_settings
 from emotiw.experiments.training import Schedule
 from emotiw.features.extractors import FaceCrops, Sound
 from emotiw.models.c3d import C3D, C3DConfig, train_c3d
