@@ -194,9 +194,9 @@ def _print_cost(plan, workers):
 WEIGHTS_HELP = """\
 Weights. At --scale paper every network starts from what its paper's started from: `emotiw weights` lists what is \
 here and where the rest is from, `emotiw weights add NAME FILE` checks and takes a file. Nothing is computed before \
-all are here. --weights NETWORK=NAME starts a network from other weights, --random NETWORK from random numbers; each \
-row says so. Weights of your own are listed in $EMOTIW_HOME/weights.toml, in the format at the top of \
-emotiw/weights.toml."""
+all are here. --weights NETWORK=NAME starts a network from other weights, --random NETWORK from random numbers \
+(zhou2019's AlexNet then learns voices first); each row says so. Weights of your own are listed in \
+$EMOTIW_HOME/weights.toml, in the format at the top of emotiw/weights.toml."""
 
 _WEIGHTS_OPTION = typer.Option(
     None, metavar='NETWORK=NAME', help='Start weights of a network, as listed by `emotiw weights` (repeatable).')
@@ -488,7 +488,8 @@ def worker(
 
     Further options are those of `dask worker`: --nworkers 4, --host, --interface, --memory-limit, --local-directory."""
     from distributed.cli.dask_worker import main as dask_worker
-    dask_worker([address, *context.args, '--nthreads', '1'], prog_name='emotiw worker')
+    from emotiw.experiments.cluster import worker_arguments
+    dask_worker(worker_arguments([address, *context.args]), prog_name='emotiw worker')
 
 # %% ../nbs/9_cli/00_cli.ipynb #69b1638e
 if __name__ == '__main__' and '__file__' in globals(): main()   # not in this notebook

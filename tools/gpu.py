@@ -2,6 +2,7 @@
 python tools/gpu.py [REPORT]"""
 import emotiw  # noqa: F401 (first: it fixes the instruction set before numpy is loaded)
 import copy
+import gc
 import subprocess
 import sys
 import time
@@ -13,6 +14,7 @@ from emotiw.core import atomic, temporary_home
 from emotiw.experiments.training import fit, precision
 from emotiw.experiments.workload import RepeatedBatch, count_step, device_peak, measure_throughput, train_steps
 from emotiw.features.extractors import FaceCrops
+from emotiw.models.deep_features import forget_networks
 from emotiw.models.test_time_augmentation import DEFAULT, WIDE, apply_pil, apply_transforms, edge_mask
 from emotiw.models.workloads import ClipSize, random_feature
 from emotiw.papers.workloads import trainings
@@ -43,13 +45,21 @@ def batch_seconds(workload, batch_size):
     return (time.perf_counter() - start)/10
 
 
+def clear_memory():
+    "Drop networks that shapes of features were taken from, and what torch keeps; count memory anew"
+    forget_networks()
+    gc.collect()
+    torch.cuda.empty_cache()
+    torch.cuda.reset_peak_memory_stats()
+
+
 def training_row(training, peak):
     "Speed and memory of one training"
     batch_size = training.config.schedule.batch_size
     count = count_step(training.workload(2))
     workload = training.workload(batch_size)
     forecast = workload.state_bytes + batch_size*(workload.example_bytes + count.activations)
-    if ON_GPU: torch.cuda.reset_peak_memory_stats()
+    if ON_GPU: clear_memory()
     speed = measure_throughput(workload, batch_size, EPOCH_SECONDS, slow_seconds=30.)
     flops = count.training/speed.example_seconds
     ready = batch_seconds(workload, speed.batch_size)
@@ -76,7 +86,8 @@ def scores(workload, where):
     net = copy.deepcopy(workload.net).eval().to(where)
     inputs = tuple(x.to(where) for x in workload.inputs)
     _, z = workload.objective(net, inputs, workload.targets.to(where))
-    return z.float().softmax(1).cpu()
+    is_distribution = bool((z >= 0).all()) and torch.allclose(z.sum(1), torch.ones_like(z[:, 0]), atol=1e-3)
+    return (z if is_distribution else z.softmax(1)).float().cpu()
 
 
 def answer_table():
@@ -84,7 +95,9 @@ def answer_table():
     def difference(training):
         workload = training.workload(2)
         return float((scores(workload, 'cpu') - scores(workload, device())).abs().max())
-    rows = {str(t): {'largest difference': difference(t)} for t in measured_trainings()}
+    torch.backends.cudnn.allow_tf32 = False     # single precision, as on the CPU
+    try: rows = {str(t): {'largest difference': difference(t)} for t in measured_trainings()}
+    finally: torch.backends.cudnn.allow_tf32 = True
     return pd.DataFrame.from_dict(rows, 'index').rename_axis('training')
 
 

@@ -19,8 +19,9 @@ import cv2
 import numpy as np
 import pandas as pd
 from fastcore.basics import patch
-from ..core import EMOTIONS8, VOTES, Note, UserError, atomic, cache_path, markdown_table, summarise_list
+from ..core import EMOTIONS8, VOTES, Note, UserError, atomic, cache_path, exclusive, markdown_table, summarise_list
 from .corpus import TOO_FEW_EMOTIONS, count_emotions
+from ..dry_run import current_dry_run
 from ..hashing import code_digest, digest, file_digest
 
 # %% ../../nbs/2_data/03_image_datasets.ipynb #0e7dc54c
@@ -134,6 +135,52 @@ def load(self:ImageSet,
     "The images of `rows`, cropped to their boxes where the set gives boxes"
     with _open_crops(self, extend) as read: return [read(row) for row in rows.to_dict('records')]
 
+# %% ../../nbs/2_data/03_image_datasets.ipynb #9555d5c4
+def _resize(image, size): return cv2.resize(image, (size, size), interpolation=cv2.INTER_AREA)
+
+def _read_into(array, images, rows, extend):
+    "`array`, filled with the resized images of `rows`"
+    with _open_crops(images, extend) as read:
+        for i, row in enumerate(rows.to_dict('records')): array[i] = _resize(read(row), array.shape[1])
+    return array
+
+def _align_into(array, images, rows, extend, align):
+    "`array`, filled with the faces in the images of `rows`; which were found"
+    found = np.ones(len(rows), bool)
+    with _open_crops(images, extend) as read:
+        for i, row in enumerate(rows.to_dict('records')):
+            if _has_box(row): array[i] = _resize(read(row), array.shape[1])
+            else: array[i], found[i] = align(read(row | dict(file=row.get('original', row['file']))), array.shape[1])
+    return found
+
+def _stored_array(images, size, rows, extend, align=None):
+    "File of the array of `rows`, written once, whoever asks at the same time; beside it which faces were found"
+    key = digest(images.fingerprint, list(rows.image), size, extend, align and code_digest(align))
+    path = cache_path('features', 'Pictures', images.fingerprint[:2], key + '.npy')
+    with exclusive(path):
+        if path.exists(): return path
+        with atomic(path) as tmp:
+            array = np.lib.format.open_memmap(tmp, 'w+', np.uint8, (len(rows), size, size, 3))
+            found = _align_into(array, images, rows, extend, align) if align else None
+            if not align: _read_into(array, images, rows, extend)
+            array.flush()
+            if align:
+                with atomic(_found_file(path)) as tmp_found: np.save(tmp_found, found)
+    return path
+
+def _found_file(path): return path.with_name(f'found-{path.name}')
+
+@patch
+def load_aligned(self:ImageSet,
+    size:int,            # Height and width of every image, pixels
+    rows:pd.DataFrame,   # Rows of `images`
+    align:Callable,      # `align(image, size)` returns the face in a picture, and whether there is one
+    extend:float=0.,     # Boxes are widened by this fraction of their size
+)->tuple:                # (n, size, size, 3) uint8 RGB, on disk; was a face found, or is there a box? (n,) bool
+    "The faces in the images of `rows`: by the set's own boxes, else found by `align` in the original pictures"
+    path = _stored_array(self, size, rows, extend, align)
+    return np.load(path, mmap_mode='c'), np.load(_found_file(path))
+
 # %% ../../nbs/2_data/03_image_datasets.ipynb #cd3711f8
 MAX_GB = 4.   # A larger array of images, in 10^9 bytes, is kept on disk
 
@@ -142,33 +189,13 @@ def load_all(self:ImageSet,
     size:int,                    # Height and width of every image, pixels
     rows:pd.DataFrame|None=None, # Rows of `images`; all by default
     extend:float=0.,             # Boxes are widened by this fraction of their size
-    align:Callable|None=None,    # `align(image, size)` crops an image without a box to its face; None: no cropping
-    max_gb:float=MAX_GB,         # A larger array, in 10^9 bytes, and one of aligned faces, is kept on disk
+    max_gb:float=MAX_GB,         # A larger array, in 10^9 bytes, is kept on disk
 )->np.ndarray:                   # (n, size, size, 3) uint8 RGB
     "The images of `rows` as one array"
     rows = self.images if rows is None else rows
     shape = len(rows), size, size, 3
-    if not align and np.prod(shape)/1e9 <= max_gb:
-        return _read_into(np.empty(shape, np.uint8), self, rows, extend, align)
-    key = digest(self.fingerprint, list(rows.image), size, extend, align and code_digest(align))
-    path = cache_path('features', 'Pictures', self.fingerprint[:2], key + '.npy')
-    if not path.exists():
-        with atomic(path) as tmp:
-            array = np.lib.format.open_memmap(tmp, 'w+', np.uint8, shape)
-            _read_into(array, self, rows, extend, align).flush()
-    return np.load(path, mmap_mode='c')
-
-# %% ../../nbs/2_data/03_image_datasets.ipynb #9555d5c4
-def _resize(image, size): return cv2.resize(image, (size, size), interpolation=cv2.INTER_AREA)
-
-def _read_into(array, images, rows, extend, align):
-    "`array`, filled with the resized images of `rows`; those to be aligned are the pictures that they were cut from"
-    with _open_crops(images, extend) as read:
-        for i, row in enumerate(rows.to_dict('records')):
-            to_align = align and not _has_box(row)
-            if to_align: row = row | dict(file=row.get('original', row['file']))
-            array[i] = (align if to_align else _resize)(read(row), array.shape[1])
-    return array
+    if np.prod(shape)/1e9 <= max_gb: return _read_into(np.empty(shape, np.uint8), self, rows, extend)
+    return np.load(_stored_array(self, size, rows, extend), mmap_mode='c')
 
 # %% ../../nbs/2_data/03_image_datasets.ipynb #c9fa6dfa
 @patch
@@ -181,9 +208,10 @@ def with_test_part(self:ImageSet)->ImageSet:
 @patch
 def note_opening(self:ImageSet,
     settings:str,   # Hash of what predicts the test part
-)->int:             # Number of different settings so far
+)->int:             # Number of different settings so far; 0 in a dry run, which predicts nothing
     "Record in `EMOTIW_HOME` that the test part was predicted"
     file = cache_path('test-parts', f'{self.fingerprint}.json')
+    if current_dry_run(): return 0
     try: opened = json.loads(file.read_text()) if file.exists() else []
     except ValueError: raise UserError(f'{file}: is damaged; restore it, it records what was predicted') from None
     if settings not in opened:

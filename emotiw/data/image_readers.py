@@ -255,8 +255,11 @@ def read_rafdb(
     ids = [f'{split}/{stem}' for split, stem in zip(splits, stems)]
     rows = pd.DataFrame(dict(image=ids, split=splits, emotion=emotions, file=files))
     originals = [f'original/{s}.jpg' for s in stems]
-    if all(map(exists, originals)): rows['original'] = originals
-    return build_image_set('rafdb', root, rows, partial(open_folder, folder=folder), [path])
+    missing = [not exists(f) for f in originals]
+    if not all(missing): rows['original'] = np.where(missing, files, originals)
+    notes = [Note('images', 'without its original picture: cut from the aligned one', sum(missing), len(missing))]
+    notes = () if all(missing) else notes
+    return build_image_set('rafdb', root, rows, partial(open_folder, folder=folder), [path], notes)
 
 # %% ../../nbs/2_data/04_image_readers.ipynb #ad69e945
 RAFDB = Layout('rafdb', 'a list of codes; aligned faces', '''\

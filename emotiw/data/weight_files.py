@@ -5,14 +5,14 @@
 # %% auto #0
 __all__ = ['START_NETWORKS', 'Weights', 'registry', 'weights_table', 'network_family', 'random_note', 'Pin', 'read_pins',
            'write_pin', 'expected_sha256', 'file_sha256', 'local_path', 'download', 'split_pin', 'find_entry',
-           'pin_weights', 'weights_fingerprint', 'how_to_get', 'weights_file']
+           'reading_digest', 'pin_weights', 'weights_fingerprint', 'how_to_get', 'weights_file']
 
 # %% ../../nbs/2_data/07_weight_files.ipynb #334a3133
 import hashlib
 import json
 import re
 import tomllib
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from http.client import HTTPException
 from importlib.resources import files
 from importlib.util import find_spec
@@ -127,6 +127,7 @@ class Pin:
     file: str     # Its name in EMOTIW_HOME/weights
     sha256: str   # 64 hex digits
     probe: tuple  # Golden probe, as in `Weights`
+    reading: str = ''   # `reading_digest` of the entry when the probe was taken
 
 def read_pins()->dict[str, Pin]:   # Name of an entry -> pin
     "All pins of `EMOTIW_HOME`"
@@ -134,7 +135,7 @@ def read_pins()->dict[str, Pin]:   # Name of an entry -> pin
     if not file.exists(): return {}
     try:
         pins = {name: Pin(**values) for name, values in json.loads(file.read_text()).items()}
-        return {name: Pin(pin.file, pin.sha256, tuple(pin.probe)) for name, pin in pins.items()}
+        return {name: replace(pin, probe=tuple(pin.probe)) for name, pin in pins.items()}
     except (OSError, ValueError, TypeError, AttributeError) as e:
         raise UserError(f'{file}: cannot be read ({e}); remove it, and add the weights again') from None
 
@@ -222,10 +223,10 @@ def download(
 
 # %% ../../nbs/2_data/07_weight_files.ipynb #a1af7180
 def split_pin(
-    weights,          # 'NAME', 'NAME@HASH', or a path
-)->tuple[str, str]:   # Name, and hash or ''
+    weights,          # 'NAME', 'NAME@HASH.READING', or a path
+)->tuple[str, str]:   # Name, and what follows @ or ''
     "The parts of a name that is pinned by content"
-    pinned = re.fullmatch('(.+)@([0-9a-f]{8,64})', str(weights))
+    pinned = re.fullmatch(r'(.+)@([0-9a-f]{8,64}(?:\.[0-9a-f]{8})?)', str(weights))
     return pinned.groups() if pinned else (str(weights), '')
 
 def find_entry(
@@ -234,20 +235,29 @@ def find_entry(
     "The entry of the registry that `weights` names"
     return registry().get(split_pin(weights)[0]) if weights else None
 
+def reading_digest(
+    entry:Weights,
+)->str:             # 8 hex digits
+    "Hash of all in an entry that decides what its file computes"
+    values = asdict(entry)
+    for name in ('name', 'sha256', 'source', 'terms', 'url', 'path', 'probe'): del values[name]
+    return digest(values)[:8]
+
 def _unknown_name(name):
     "Error of a name that is neither a file nor in the registry"
     return UserError(f'{name}: neither a file nor the name of weights; names: {", ".join(registry())}')
 
 def pin_weights(
     weights,      # As in `split_pin`
-)->str:           # 'NAME@HASH'; a pinned name unchanged
-    "A name of weights, pinned by the content of its file"
+)->str:           # 'NAME@HASH.READING', 'PATH@HASH'; a pinned name unchanged
+    "A name of weights, pinned by the content of its file and how it is read"
     name, pinned = split_pin(weights)
     if pinned: return str(weights)
     entry = registry().get(name)
     if not entry and not Path(name).is_file(): raise _unknown_name(name)
-    sha256 = entry.sha256 or expected_sha256(entry) if entry else file_sha256(Path(name))
-    return f'{name}@{sha256[:16]}' if sha256 else name
+    if not entry: return f'{name}@{file_sha256(Path(name))[:16]}'
+    sha256 = entry.sha256 or expected_sha256(entry)
+    return f'{name}@{sha256[:16]}.{reading_digest(entry)}' if sha256 else name
 
 def weights_fingerprint()->str:  # 32 hex digits
     "Hash of the content behind all names"
@@ -280,6 +290,8 @@ def weights_file(
     if not entry and not Path(name).is_file(): raise _unknown_name(name)
     path, expected = _entry_file(entry) if entry else (Path(name), sha256)
     found = _verify(path, expected)
-    if found.startswith(pinned): return path, found
-    raise UserError(f'{path}: other weights than the settings name, {weights}: its SHA-256 is {found}; '
-                    'start the table again, with the present file')
+    pinned_sha256, _, reading = pinned.partition('.')
+    read_alike = not reading or entry and reading == reading_digest(entry)
+    if found.startswith(pinned_sha256) and read_alike: return path, found
+    differs = f'its SHA-256 is {found}' if read_alike else 'its entry in weights.toml has changed'
+    raise UserError(f'{path}: other weights than the settings name, {weights}: {differs}; start the table again')

@@ -184,11 +184,13 @@ def _pending(plan, run, label):
     return PendingResult(run, _PendingRecord(), plan.note_run(run.key, label, run))
 
 # %% ../../nbs/4_experiments/02_runs.ipynb #0572a1e4
-def provenance()->dict:
+def provenance(
+    bf16:bool=True,   # As in `Schedule`
+)->dict:
     "Commit, versions, device, instruction set, precision, threads and time of what is computed now"
     now = datetime.now(timezone.utc).isoformat(timespec='seconds')
     return dict(commit=commit(), versions=versions(*LIBRARIES), device=device_name(),
-                instructions=instruction_set(), precision=precision(), threads=THREADS, when=now)
+                instructions=instruction_set(), precision=precision(bf16), threads=THREADS, when=now)
 
 # %% ../../nbs/4_experiments/02_runs.ipynb #22953f76
 def _frame_to_dict(frame):
@@ -210,13 +212,15 @@ def _store_weights(run, weights):
     with atomic(path) as tmp: save_file({k: v.contiguous() for k, v in weights.items()}, tmp)
     return file_digest(path)
 
+def _is_bf16(run): return getattr(getattr(run.config, 'schedule', None), 'bf16', True)
+
 def _store_outcome(run, outcome, seconds):
     "Write weights and record of `run`: the weights first, so that no record exists without them"
     weights = _store_weights(run, outcome.weights)
     input_files = {to_jsonable(p): file_digest(p) for p in paths_among(run.settings)}
     record = dict(key=run.key, data=run.data.name, fingerprint=run.data.fingerprint, **to_jsonable(run.settings),
                   encoded_config=encode_config(run.config), **_outcome_to_dict(outcome),
-                  input_files=input_files, weights=weights, seconds=round(seconds, 2), **provenance())
+                  input_files=input_files, weights=weights, seconds=round(seconds, 2), **provenance(_is_bf16(run)))
     with atomic(run.file) as tmp: tmp.write_text(json.dumps(record))
 
 # %% ../../nbs/4_experiments/02_runs.ipynb #d4b67ac6
@@ -300,7 +304,8 @@ def run_all(
 def _change(record, run):
     "Time of `record`, and how it differs from what `run` would be now"
     compared = 'versions', 'device', 'instructions', 'precision', 'threads'
-    now = dict(fingerprint=run.data.fingerprint, **{k: v for k, v in provenance().items() if k in compared})
+    origin = provenance(_is_bf16(run))
+    now = dict(fingerprint=run.data.fingerprint, **{name: origin[name] for name in compared})
     changed = [k for k, v in now.items() if record.get(k) != v]
     return dict(when=record['when'], why=', '.join(changed) or 'code')
 

@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['OUR_CHOICE', 'settings_at_scale', 'leaf_settings', 'PaperSettings', 'parse_weights', 'change_tunings',
-           'choose_weights', 'pin_settings']
+           'chosen_network', 'choose_weights', 'pin_settings']
 
 # %% ../../nbs/4_experiments/04_settings.ipynb #232689d1
 from dataclasses import dataclass, fields, is_dataclass, replace
@@ -39,7 +39,7 @@ class PaperSettings:
     "Where the settings of a paper's tables come from; paths as in `leaf_settings`, with * for any part"
     settings: object     # At the scale 'paper'
     stated: tuple        # Paths of the values that the paper states
-    differs: dict        # Path -> what the paper has instead, and why we have not
+    differs: dict        # Path -> what the paper has instead of the value at 'paper'
 
     def unmatched(self)->list[str]:
         "Patterns that match no setting: none, unless the settings have changed"
@@ -49,15 +49,17 @@ class PaperSettings:
     def origin(self,
         path:str,    # Of a setting, at any scale
         value,       # Of this setting
-    )->str:          # '' if it is the paper's, else `OUR_CHOICE` or what the paper has
+    )->str:          # '' if it is the paper's, else `OUR_CHOICE` or what it should be
         "Where a value comes from"
         different = next((text for pattern, text in self.differs.items() if fnmatch(path, pattern)), '')
-        if different: return different
-        if not any(fnmatch(path, pattern) for pattern in self.stated): return OUR_CHOICE
-        papers = leaf_settings(self.settings).get(path)
-        return '' if split_pin(value)[0] == str(papers) else f'the paper: {papers}'
+        if not different and not any(fnmatch(path, pattern) for pattern in self.stated): return OUR_CHOICE
+        at_paper = str(leaf_settings(self.settings).get(path))
+        is_same = network_family(split_pin(value)[0]) == network_family(at_paper)
+        return different if is_same else f'at paper: {at_paper}'
 
 # %% ../../nbs/4_experiments/04_settings.ipynb #215049ff
+def _unknown_weights(name): return UserError(f'weights {name}: no such weights; names: {", ".join(registry())}')
+
 def parse_weights(
     text:str|None,     # 'NETWORK=NAME, ...'; NAME may be 'random'
 )->dict[str, str]:     # Network -> name
@@ -72,6 +74,7 @@ def parse_weights(
             raise UserError(f'weights {choice}: no table has a network {network!r}; networks: '
                             f'{", ".join(START_NETWORKS)}')
         if family in choices: raise UserError(f'weights {choice}: {network} is named twice')
+        if name != 'random' and not find_entry(name): raise _unknown_weights(name)
         choices[family] = name
     return choices
 
@@ -103,17 +106,24 @@ def _without_start(tuning):
     return _set_fields(tuning, weights=None, hidden_weights=None, schedule=schedule)
 
 def _take_weights(tuning, name):
-    "A tuning that starts from the weights `name`, with their network and input size"
+    "A tuning that starts from the weights `name` instead of its own, with their network and input size"
     if name == 'random': return _without_start(tuning)
     entry = find_entry(name)
-    if not entry: raise UserError(f'weights {name}: no such weights; names: {", ".join(registry())}')
-    if network_family(entry.network) != network_family(tuning.network):
-        raise UserError(f'weights {name}: are for {entry.network}, not for {tuning.network}')
+    if not entry: raise _unknown_weights(name)
     if tuning.width != 1:
         raise UserError(f'weights {name}: have all channels of {entry.network}, and at this scale it has a share '
                         f'of {tuning.width:g}; take --scale paper, or leave them out')
+    if network_family(entry.network) != network_family(tuning.network):
+        raise UserError(f'weights {name}: are for {entry.network}, not for {tuning.network}')
+    if not tuning.weights or split_pin(tuning.weights)[0] == name: return tuning
     size = dict(size=entry.size) if entry.size else {}
-    return _set_fields(tuning, weights=name, network=entry.network, **size)
+    return _set_fields(tuning, weights=name, hidden_weights=None, network=entry.network, **size)
+
+def chosen_network(
+    tuning,   # Has a `network`
+)->str:       # As in `parse_weights`
+    "The network under which a user chooses the weights of a tuning; slim ones with batch normalisation included"
+    return network_family(tuning.network).removesuffix('_bn')
 
 def choose_weights(
     settings,                # A paper's settings at one scale
@@ -121,7 +131,7 @@ def choose_weights(
 ):                           # The settings with these start weights
     "Replace the start weights of the networks that `choices` names"
     def choose(tuning):
-        name = choices.get(network_family(tuning.network))
+        name = choices.get(chosen_network(tuning))
         return _take_weights(tuning, name) if name else tuning
     return change_tunings(settings, choose) if choices else settings
 

@@ -10,6 +10,7 @@ __all__ = ['LEARNED_LEVEL', 'Schedule', 'Batches', 'PrefetchBatches', 'cross_ent
 import copy
 import logging
 import math
+import multiprocessing
 import shutil
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
@@ -168,7 +169,11 @@ def _is_out_of_memory(error):
 
 # %% ../../nbs/4_experiments/01_training.ipynb #552920f4
 def _usable_devices(devices, *batches):
-    "At most `devices` (None: all GPUs, or one CPU), and so few that each gets two examples of every batch"
+    """
+    At most `devices` (None: all GPUs, or one CPU), and so few that each gets two examples of every batch; one in a
+    daemon, such as a worker of a cluster, which may not start processes
+    """
+    if multiprocessing.current_process().daemon: return 1
     examples = (b.n_examples//len(b)//2 for b in batches if b)
     return max(1, min(devices or torch.cuda.device_count(), *examples))
 

@@ -7,6 +7,7 @@ __all__ = ['Feature', 'Extractor', 'feature_entry', 'cached', 'cached_rows', 'ex
 
 # %% ../../nbs/3_features/05_cache.ipynb #36cbcc8e
 import json
+import socket
 import time
 from dataclasses import asdict, dataclass
 from functools import cached_property
@@ -53,6 +54,10 @@ class Extractor:
 
     @cached_property
     def _settings_keys(self): return {}
+
+    def __getstate__(self):
+        "The settings alone: a worker computes its own keys"
+        return {name: getattr(self, name) for name in getattr(self, '__dataclass_fields__', ())}
 
     def settings_key(self)->str:   # 32 hex digits
         "Hash of the settings, the weights, the code, the libraries and the device; computed once for all clips"
@@ -134,11 +139,17 @@ def _plan_features(plan, extractor, paths, missing):
         plan.note_stored(type(extractor).__name__, feature_entry(extractor, paths[c]))
     return {c: () if c in missing else _cached_notes(extractor, p) for c, p in paths.items()}
 
+def _notes_on_worker(extractor, path, key):
+    "`_cached_notes` on a worker, where the key of the feature must be `key`"
+    if extractor.key(path) == key: return _cached_notes(extractor, path)
+    raise UserError(f'worker on {socket.gethostname()}: it differs from the command in emotiw, the libraries, the '
+                    'device or the clips; make them equal, and restart it')
+
 def _extract_on_cluster(extractor, paths, client):
     "Notes of the clips at `paths`, computed on the dask cluster of `client`"
     name, files = type(extractor).__name__, list(paths.values())
-    task_keys = [f'{name}-{extractor.key(p)}' for p in files]
-    futures = client.map(_cached_notes, [extractor]*len(files), files, key=task_keys)
+    keys = list(map(extractor.key, files))
+    futures = client.map(_notes_on_worker, [extractor]*len(files), files, keys, key=[f'{name}-{key}' for key in keys])
     return dict(zip(paths, client.gather(futures)))
 
 # %% ../../nbs/3_features/05_cache.ipynb #993b4856

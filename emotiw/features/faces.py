@@ -221,6 +221,7 @@ def extract_faces(
 def crop_face(
     image,      # RGB or grey, as in `extract_faces`
     size:int,   # Side of the crop, pixels
-):              # `(size, size, 3)` uint8
+):              # `(size, size, 3)` uint8; is it a face?
     "The aligned face in a picture; the whole picture if no face is found"
-    return extract_faces([image], size).crops[0]
+    faces = extract_faces([image], size)
+    return faces.crops[0], bool(faces.found[0])

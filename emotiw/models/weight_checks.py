@@ -22,6 +22,7 @@ from emotiw.data.weight_files import (
     how_to_get,
     local_path,
     read_pins,
+    reading_digest,
     registry,
     write_pin,
 )
@@ -112,7 +113,8 @@ def _check_probe(entry, file, sha256, probe):
     "Refuse weights that fit, but from which the network does not compute what it did where the probe was taken"
     if not np.isfinite(probe).all(): raise UserError(f'{file}: fits {entry.network}, but its features are not finite')
     pin = read_pins().get(entry.name)
-    known = entry.probe or (pin.probe if pin and pin.sha256 == sha256 else ())
+    is_pinned = pin and (pin.sha256, pin.reading) == (sha256, reading_digest(entry))
+    known = entry.probe or (pin.probe if is_pinned else ())
     if same_probe(probe, known): return
     raise UserError(f'{file}: fits {entry.network}, but the golden probe is {probe}, not {known}: '
                     'another preprocessing or another network; correct the entry')
@@ -135,7 +137,7 @@ def add_weights(
     sha256 = _check_hash(entry, file)
     probe = golden_probe(_load(entry, file))
     _check_probe(entry, file, sha256, probe)
-    pin = Pin(_store(entry, file).name, sha256, probe)
+    pin = Pin(_store(entry, file).name, sha256, probe, reading_digest(entry))
     write_pin(name, pin)
     return pin
 

@@ -22,7 +22,8 @@ from .backbone import Backbone
 # %% ../../nbs/5_models/01_weights.ipynb #5aed2b8a
 _SUFFIXES = ('.safetensors', '.pt', '.pth', '.tar', '.pkl')
 _CONVERT = ("python -c \"import pickle, torch; from safetensors.torch import save_file; c = {load}; "
-            "save_file({{k: torch.as_tensor(v).contiguous() for k, v in c.get('state_dict', c).items()}}, '{new}')\"")
+            "c = c.state_dict() if hasattr(c, 'state_dict') else c.get('state_dict', c); "
+            "save_file({{k: torch.as_tensor(v).contiguous() for k, v in c.items()}}, '{new}')\"")
 
 def _first_bytes(path):
     with open(path, 'rb') as f: return f.read(8)
@@ -32,7 +33,8 @@ def conversion_command(
 )->str:
     "The command that converts a pickle to safetensors, for an environment in which its code may run"
     by_torch = _first_bytes(path).startswith((b'PK', b'\x80\x02\x8a\nl\xfc'))   # a zip, or torch's magic number
-    load = "torch.load('{}', weights_only=False)" if by_torch else "pickle.load(open('{}', 'rb'), encoding='latin1')"
+    load = "pickle.load(open('{}', 'rb'), encoding='latin1')"
+    if by_torch: load = "torch.load('{}', 'cpu', weights_only=False)"
     return _CONVERT.format(load=load.format(path.name), new=path.with_suffix('.safetensors').name)
 
 def _pickle_error(path):
@@ -50,7 +52,7 @@ def read_weights(
         if path.suffix == '.safetensors': return load_file(path)
         return torch.load(path, map_location='cpu', weights_only=True)
     except Exception as e:  # damaged files raise many types: UnpicklingError, RuntimeError, EOFError, KeyError ...
-        is_pickle = _first_bytes(path).startswith((b'PK', b'\x80'))
+        is_pickle = path.suffix == '.pkl' or _first_bytes(path).startswith((b'PK', b'\x80'))
         if is_pickle and isinstance(e, UnpicklingError): raise _pickle_error(path) from None
         reason = ' '.join(str(e).split())[:120]
         raise UserError(f'{path}: cannot be read as weights, is it complete? ({type(e).__name__}: {reason})') from None

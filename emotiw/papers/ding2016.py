@@ -256,14 +256,15 @@ SCALES = dict(tiny=_TINY, quick=_QUICK, paper=_PAPER)
 STATED = PaperSettings(
     _PAPER,
     stated=(
-        'faces.frames', 'alexnet.width', 'alexnet.weights', 'alexnet.hidden_weights', 'alexnet.schedule.optimiser',
+        'faces.frames', 'alexnet.weights', 'alexnet.hidden_weights', 'alexnet.schedule.optimiser',
         'alexnet.schedule.weight_decay', 'alexnet.schedule.lr', 'alexnet.schedule.lr_step_epochs',
         'alexnet.schedule.batch_size', 'alexnet.schedule.head_lr_factor', 'alexnet.schedule.monitor', 'alexnet.align',
-        'schedule.lr', 'schedule.batch_size', 'egemaps.level', 'seeds'),
+        'schedule.lr', 'schedule.batch_size', 'seeds'),
     differs={
-        'alexnet.network': "the paper: Caffe's AlexNet, with local normalisation and groups of channels; here "
-                           "torchvision's, whose weights are public in PyTorch",
-        'alexnet.size': 'the paper resizes to 256 px and does not state the crop; 227 px is Caffe\'s'})
+        'alexnet.network': "the paper: Caffe's AlexNet, with local normalisation, groups of channels and other widths; "
+                           "here torchvision's, whose weights are public in PyTorch",
+        'alexnet.size': "the paper resizes to 256 px and does not state the crop; 227 px is Caffe's",
+        'egemaps.level': 'the paper: 88 values "frame by frame", .04 s; functionals of each .04 s are our reading'})
 
 # %% ../../nbs/6_papers/00_ding2016.ipynb #732c39a9
 def _tuning_config(settings, image_set):

@@ -20,8 +20,9 @@ from emotiw.data.weight_files import (
     network_family,
     read_pins,
     registry,
+    weights_file,
 )
-from ..experiments.settings import change_tunings, choose_weights, settings_at_scale
+from ..experiments.settings import change_tunings, choose_weights, chosen_network, settings_at_scale
 from . import ding2016, lu2018, zhou2019
 
 # %% ../../nbs/6_papers/04_start_weights.ipynb #40062448
@@ -113,6 +114,15 @@ def _images_text(tables, corpus, images):
     if open_corpus(corpus).synthetic: return ''
     return 'image sets for the face networks (--images PATH,PATH; or, if drawn faces are meant, --images synthetic)'
 
+def _check_choices(tables, choices, scale):
+    "Refuse choices that fit no network of these tables"
+    papers = {table.partition('_')[0] for table in tables}
+    networks = {chosen_network(t) for paper in papers for t in _tunings(settings_at_scale(_SCALES[paper], scale))}
+    for table in tables: _start_tunings(table, scale, choices)
+    for network in choices.keys() - networks:
+        raise UserError(f'weights {network}={choices[network]}: none of the tables to be rebuilt has such a network; '
+                        f'they have {", ".join(sorted(networks & set(START_NETWORKS)))}')
+
 def missing_starts(
     tables:Iterable[str],    # Names
     choices:dict[str, str],  # As in `wanted_weights`
@@ -121,13 +131,16 @@ def missing_starts(
     images:str|None,         # Image sets, as in `open_image_sets`; None: not given
 )->str:                      # '' if nothing is missing
     "What a rebuild lacks of what the papers start from; an error if a choice fits no network of the tables"
-    for table in tables: _start_tunings(table, scale, choices)
+    _check_choices(tables, choices, scale)
     if scale != 'paper': return ''
     return ' and '.join(filter(None, [_weights_text(tables, choices), _images_text(tables, corpus, images)]))
 
 def require_starts(
     *args,   # Of `missing_starts`
 ):
-    "Refuse a rebuild that lacks what the papers start from"
+    "Refuse a rebuild that lacks what the papers start from, or has a file of it that is damaged"
     missing = missing_starts(*args)
     if missing: raise UserError(f'--scale paper needs {missing}')
+    tables, choices, scale, *_ = args
+    names = set(wanted_weights(tables, choices, scale).weights) - {''}
+    for name in sorted(names): weights_file(name)      # compares hashes

@@ -323,12 +323,11 @@ STATED = PaperSettings(
     stated=(
         'faces.size', 'faces.extend', 'faces_enhanced.size', 'faces_enhanced.extend', 'networks.*.network',
         'networks.*.size', 'networks.*.width', 'networks.*.weights', 'networks.*.align', 'face_network',
-        'sound_tuning.network', 'sound_tuning.sound.kind'),
+        'sound_tuning.sound.kind'),
     differs={
         'networks.IR50.size': 'the paper crops all faces to 224 px; the public weights are for 112 px',
-        'sound_tuning.width': "the channels of torchvision's AlexNet, without local normalisation; the paper does not "
-                              'say whose it takes',
-        'seeds': 'the paper does not say how often it trains'})
+        'sound_tuning.network': "the paper does not say whose AlexNet; torchvision's has other widths than Caffe's, "
+                                'and no local normalisation'})
 
 # %% ../../nbs/6_papers/02_zhou2019.ipynb #c480e3ad
 CHOSEN_AFTER_A_LOOK = (

@@ -27,7 +27,7 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 from ..core import cache_path, temporary_home
 from ..data.corpus import Corpus
-from ..data.image_datasets import ImageSet
+from ..data.image_datasets import MAX_GB, ImageSet
 from ..data.splits import Fold
 from ..dry_run import DryRun, NotComputedError, dry_run
 from ..experiments.runs import THREADS, Run, run_all, to_jsonable
@@ -42,6 +42,7 @@ from emotiw.experiments.workload import (
 )
 from ..features.cache import Extractor, cached, feature_entry
 from ..features.extractors import FaceCrops
+from ..features.faces import crop_face
 from ..features.video import probe
 from ..hashing import digest
 from ..models.backbone import embed
@@ -292,11 +293,18 @@ def _seconds_of(function):
     function()
     return time.perf_counter() - start
 
-def _prepare_seconds(data, side, n=14):
+def _image_bytes(data, side, align):
+    "Bytes of an image set on disk, resized for a training; 0 where it stays in memory"
+    if not isinstance(data, ImageSet): return 0
+    size = 3*len(data.images)*side**2
+    return size if align or size > 1e9*MAX_GB else 0
+
+def _prepare_seconds(data, side, align, n=14):
     "Seconds to prepare the data of a training, from `n` images or utterances; features of clips are counted apart"
     if isinstance(data, ImageSet):
         rows = data.images.iloc[:n]
-        return _seconds_of(lambda: data.load_all(side, rows))*len(data.images)/len(rows)
+        load = (lambda: data.load_aligned(side, rows, crop_face)) if align else (lambda: data.load_all(side, rows))
+        return _seconds_of(load)*len(data.images)/len(rows)
     if isinstance(data, VoiceImages): data = data.voices
     return _seconds_of(lambda: list(islice(data.utterances(), n)))*data.count/n if isinstance(data, Voices) else 0.
 
@@ -315,7 +323,8 @@ class Probe:
         self.clips = by_size[len(by_size)//2:][:PROBE_CLIPS]
         self.measurements = {}      # function -> digest of the configuration -> `_Measurement`
         self.features = {}          # digest of an extractor -> `Cost`
-        self.prepared = {}          # (data set, side) -> seconds
+        self.prepared = {}          # (data set, side, are faces aligned?) -> seconds
+        self.first_with = {}        # the same -> key of the first run with these images
         self.slowest = 0.           # seconds of the slowest extractor
         videos = list(map(probe, self.clips))
         self.clip = ClipSize(np.mean([v.duration for v in videos]), np.mean([v.fps for v in videos]))
@@ -402,9 +411,11 @@ class Probe:
         "Upper bound of the cost of a run"
         if run.function not in self.builders: return self._sampled_cost(run)
         shape, _ = self.trainings.measured(run)
-        key = run.data.name, shape.side
-        if key not in self.prepared: self.prepared[key] = _prepare_seconds(run.data, shape.side)
-        return self.trainings.cost(run, _count_examples(run, self.clip), self.prepared[key])
+        images = run.data.name, shape.side, getattr(run.config, 'align', False)
+        if images not in self.prepared: self.prepared[images] = _prepare_seconds(run.data, *images[1:])
+        cost = self.trainings.cost(run, _count_examples(run, self.clip), self.prepared[images])
+        is_first = self.first_with.setdefault(images, run.key) == run.key     # the others share its array
+        return cost._replace(size=cost.size + is_first*_image_bytes(run.data, *images[1:]))
 
 # %% ../../nbs/8_reporting/07_cost_estimate.ipynb #007b2c96
 def _format_hours(hours):

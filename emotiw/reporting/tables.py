@@ -469,12 +469,12 @@ def settings_table(
     settings,               # A paper's settings at one scale
     paper:PaperSettings,    # Where they come from
 )->Markdown:
-    "All settings, and whether the paper states them; options that are off are left out where it is silent"
+    "All settings, and whether the paper states them; empty ones are left out where it is silent"
     rows = {}
     for path, value in leaf_settings(settings).items():
         group, _, name = path.rpartition('.')
         origin = paper.origin(path, value)
-        if origin == OUR_CHOICE and value in (None, (), '', False): continue
+        if origin == OUR_CHOICE and value in (None, (), ''): continue
         column, text = _setting_cell(name, value, origin)
         rows.setdefault(group or 'all', {}).setdefault(column, []).append(text)
     cells = {group: {c: ', '.join(row.get(c, [])) for c in _ORIGIN_COLUMNS} for group, row in rows.items()}
