@@ -21,7 +21,6 @@ import pandas as pd
 from fastcore.basics import patch
 from ..core import EMOTIONS8, VOTES, Note, UserError, atomic, cache_path, exclusive, markdown_table, summarise_list
 from .corpus import TOO_FEW_EMOTIONS, count_emotions
-from ..dry_run import current_dry_run
 from ..hashing import code_digest, digest, file_digest
 
 # %% ../../nbs/2_data/03_image_datasets.ipynb #0e7dc54c
@@ -208,10 +207,9 @@ def with_test_part(self:ImageSet)->ImageSet:
 @patch
 def note_opening(self:ImageSet,
     settings:str,   # Hash of what predicts the test part
-)->int:             # Number of different settings so far; 0 in a dry run, which predicts nothing
+)->int:             # Number of different settings so far
     "Record in `EMOTIW_HOME` that the test part was predicted"
     file = cache_path('test-parts', f'{self.fingerprint}.json')
-    if current_dry_run(): return 0
     try: opened = json.loads(file.read_text()) if file.exists() else []
     except ValueError: raise UserError(f'{file}: is damaged; restore it, it records what was predicted') from None
     if settings not in opened:
