@@ -407,14 +407,15 @@ class Probe:
         memory = clip_bytes*(len(run.fold.train) + len(run.fold.test)) if run.fold else 0.
         return Cost(seconds, seconds, measured.size, memory)
 
-    def run_cost(self, run):
-        "Upper bound of the cost of a run"
+    def run_cost(self, key):
+        "Upper bound of the cost of the run with this key"
+        run = self.runs[key]
         if run.function not in self.builders: return self._sampled_cost(run)
         shape, _ = self.trainings.measured(run)
         images = run.data.name, shape.side, getattr(run.config, 'align', False)
         if images not in self.prepared: self.prepared[images] = _prepare_seconds(run.data, *images[1:])
         cost = self.trainings.cost(run, _count_examples(run, self.clip), self.prepared[images])
-        is_first = self.first_with.setdefault(images, run.key) == run.key     # the others share its array
+        is_first = self.first_with.setdefault(images, key) == key     # the others share its array
         return cost._replace(size=cost.size + is_first*_image_bytes(run.data, *images[1:]))
 
 # %% ../../nbs/8_reporting/07_cost_estimate.ipynb #007b2c96
@@ -479,7 +480,7 @@ def _missing_work(recorded, features, corpus, builders):
         rows += [_row(table, str(entry), f'feature {type(extractor).__name__}', costs[extractor])
                  for entry, (extractor, _) in entries.items()]
     for table, dry in recorded.items():
-        rows += [_row(table, key, f'run {label}', sample.run_cost(run)) for key, (label, run) in dry.runs.items()]
+        rows += [_row(table, key, f'run {label}', sample.run_cost(key)) for key, (label, _) in dry.runs.items()]
     return pd.DataFrame(rows, columns=_COLUMNS)
 
 def _sum_work(work, column):
