@@ -18,6 +18,7 @@ from emotiw.models.deep_features import forget_networks
 from emotiw.models.test_time_augmentation import DEFAULT, WIDE, apply_pil, apply_transforms, edge_mask
 from emotiw.models.workloads import ClipSize, random_feature
 from emotiw.papers.workloads import trainings
+from emotiw.reporting.cost_estimate import training_shape
 from emotiw.reporting.html import table_html, write_page, write_static
 from emotiw.reproducibility import device, device_name, reproducible
 
@@ -58,7 +59,7 @@ def training_row(training, peak):
     batch_size = training.config.schedule.batch_size
     count = count_step(training.workload(2))
     workload = training.workload(batch_size)
-    forecast = workload.state_bytes + batch_size*(workload.example_bytes + count.activations)
+    forecast = training_shape(workload, count).memory(0, batch_size)     # without the data, which stay on the host
     if ON_GPU: clear_memory()
     speed = measure_throughput(workload, batch_size, EPOCH_SECONDS, slow_seconds=30.)
     flops = count.training/speed.example_seconds

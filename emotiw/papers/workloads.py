@@ -100,7 +100,6 @@ def _lu2018(settings):
 def _zhou2019_systems(settings, frames, sounds):
     "Name -> configuration of the audio-visual systems: `frames`: name -> features, `sounds`: kind -> features"
     options = dict(schedule=settings.schedule, m=settings.m, k=settings.k, o=settings.o, dropout=settings.dropout)
-    sound = sounds['spectrogram']
     basic, sound, log_mel = frames['Basic'], sounds['spectrogram'], sounds['log_mel']
     def config(system, frames=basic, sound=sound):
         vectors = frames if system.visual else None, sound if system.audio else None

@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['REFERENCE_GPU', 'GPU_SHARE', 'GPU_STEP_SECONDS', 'CHEAP_FLOPS', 'MAX_MEASURED', 'PROBE_CLIPS', 'PROBE_FRAMES',
-           'SLOW_SECONDS', 'MAX_SAMPLED', 'dry_run_table', 'Cost', 'gpu_seconds', 'TrainingShape', 'Speed',
-           'TrainingCosts', 'NetworkFeatureCosts', 'Probe', 'CostEstimate', 'estimate_cost']
+           'SLOW_SECONDS', 'MAX_SAMPLED', 'dry_run_table', 'Cost', 'gpu_seconds', 'TrainingShape', 'training_shape',
+           'Speed', 'TrainingCosts', 'NetworkFeatureCosts', 'Probe', 'CostEstimate', 'estimate_cost']
 
 # %% ../../nbs/8_reporting/07_cost_estimate.ipynb #69dc9fdd
 import ast
@@ -35,6 +35,7 @@ from ..experiments.training import Schedule
 from emotiw.experiments.workload import (
     BF16_PEAKS,
     StepCount,
+    Workload,
     count_step,
     measure_throughput,
     time_pass,
@@ -119,6 +120,14 @@ class TrainingShape(NamedTuple):
         kept = min(examples*self.example_bytes, self.max_kept)
         return self.state_bytes + kept + batch_size*(self.example_bytes + self.count.activations)
 
+def training_shape(
+    workload:Workload,
+    count:StepCount,     # Of the workload
+)->TrainingShape:
+    "What is to be remembered of a workload"
+    return TrainingShape(count, workload.inputs[0].shape[1], workload.state_bytes, workload.example_bytes,
+                         workload.stored_bytes, workload.max_kept)
+
 class Speed(NamedTuple):
     "Measured speed of a kind of training"
     flops: float          # Operations per second
@@ -151,8 +160,7 @@ class TrainingCosts:
             count = count_step(workload)
             speeds = self.speeds.setdefault((function, getattr(config, 'network', None)), {})
             if len(speeds) < MAX_MEASURED: speeds[key] = self._speed(function, config, workload, count)
-        return TrainingShape(count, workload.inputs[0].shape[1], workload.state_bytes, workload.example_bytes,
-                             workload.stored_bytes, workload.max_kept)
+        return training_shape(workload, count)
 
     def measured(self,
         run:Run,    # Its function is a key of `builders`
@@ -189,21 +197,23 @@ class _ForwardCost(NamedTuple):
     seconds: float   # On this device
     flops: float     # Operations; 0 for a network that torch does not compute
 
+def _seconds_of(function):
+    "Seconds that `function()` takes"
+    start = time.perf_counter()
+    function()
+    return time.perf_counter() - start
+
 def _embed_cost(extractor):
     "Cost of the features of an image, without the time to load the network"
     net = without_weights(extractor).frozen
     images = random_feature(FaceCrops(2, size=max(32, net.resize_size)), ClipSize())['images']
     with FlopCounterMode(display=False) as counter: embed(net, images)
-    start = time.perf_counter()
-    embed(net, images)
-    return _ForwardCost((time.perf_counter() - start)/2, counter.get_total_flops()/2)
+    return _ForwardCost(_seconds_of(lambda: embed(net, images))/2, counter.get_total_flops()/2)
 
 def _transform_seconds(transforms, size):
     "Seconds to transform an image of `size` px"
     images = random_feature(FaceCrops(2, size=size), ClipSize())['images']
-    start = time.perf_counter()
-    apply_transforms(images, transforms)
-    return (time.perf_counter() - start)/2
+    return _seconds_of(lambda: apply_transforms(images, transforms))/2
 
 class NetworkFeatureCosts:
     "Costs of features that networks compute from face crops; each network is timed once"
@@ -286,12 +296,6 @@ def _count_examples(run, clip):
     segments = len(random_feature(data.segments, clip)['images'])     # of a clip of speech
     if isinstance(data, VoiceImages): return data.voices.count*segments
     return int(data.corpus.clips.emotion.notna().sum())*segments
-
-def _seconds_of(function):
-    "Seconds that `function()` takes"
-    start = time.perf_counter()
-    function()
-    return time.perf_counter() - start
 
 def _image_bytes(data, side, align):
     "Bytes of an image set on disk, resized for a training; 0 where it stays in memory"
