@@ -22,6 +22,7 @@ from lightning.pytorch.callbacks import Callback, Checkpoint, EarlyStopping
 from lightning.pytorch.plugins.environments import LightningEnvironment
 from lightning.pytorch.strategies import DDPStrategy
 from torch import multiprocessing, nn
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from ..core import atomic
 from ..reproducibility import device, reproducible
 
@@ -36,6 +37,19 @@ class Learner(L.LightningModule):
     ):
         super().__init__()
         self.net, self.schedule, self.seed, self.objective = net, schedule, seed, objective
+        self.average = None
+        if schedule.averaging:
+            average_fn = get_ema_multi_avg_fn(schedule.averaging)
+            self.average = AveragedModel(net, multi_avg_fn=average_fn, use_buffers=True).requires_grad_(False)
+
+    @property
+    def evaluated(self):
+        "The network that is evaluated and kept: the average, if there is one"
+        return self.average.module if self.average else self.net
+
+    def optimizer_step(self, *args, **kw):
+        super().optimizer_step(*args, **kw)
+        if self.average: self.average.update_parameters(self.net)
 
     def on_train_epoch_start(self):
         self.trainer.train_dataloader.epoch = self.current_epoch
@@ -44,7 +58,8 @@ class Learner(L.LightningModule):
     def loss_and_scores(self, batch):
         "The loss of `batch`, and its scores `(n, classes)`"
         label_smoothing = self.schedule.label_smoothing if self.training else 0.
-        loss, scores = self.objective(self.net, *batch, label_smoothing)
+        net = self.net if self.training else self.evaluated
+        loss, scores = self.objective(net, *batch, label_smoothing)
         if not getattr(self.objective, 'summed', False): return loss, scores
         accumulated = self.trainer.accumulate_grad_batches if self.training else 1
         return loss*self.trainer.world_size*accumulated, scores
@@ -91,7 +106,7 @@ class BestWeights(Callback):
             score = metrics[self.monitor] if self.mode == 'min' else -metrics[self.monitor]   # lower is better
             if not score < self.state['best_score']: return                                   # not better, or NaN
             self.state['best_score'] = score
-        weights = {k: v.detach().clone() for k, v in learner.net.state_dict().items()}
+        weights = {k: v.detach().clone() for k, v in learner.evaluated.state_dict().items()}
         self.state |= dict(best_epoch=trainer.current_epoch, best_weights=weights)
 
     @torch.no_grad()
@@ -100,7 +115,7 @@ class BestWeights(Callback):
         learner.eval()
         correct = 0
         for inputs, target in self.test:
-            scores = learner.net(*(x.to(learner.device) for x in inputs))
+            scores = learner.evaluated(*(x.to(learner.device) for x in inputs))
             correct = correct + (scores.argmax(1).cpu() == target).sum()
         learner.train()
         all_correct = trainer.strategy.reduce(correct.to(learner.device), reduce_op='sum')   # over the devices

@@ -41,6 +41,7 @@ class Schedule:
     monitor: str = 'val_loss'         # Metric that selects the best epoch; or 'val_accuracy'
     patience: int = 8                 # Epochs without improvement before training stops
     label_smoothing: float = 0.       # Of the training loss
+    averaging: float = 0.             # Decay per step of a moving average of the weights, which is kept; 0: none
     bf16: bool = True                 # On a GPU, multiply in bfloat16; not where steps are smaller than its rounding
 
     def make_optimizer(self, net):

@@ -4,8 +4,9 @@
 
 # %% auto #0
 __all__ = ['AUGMENTATIONS', 'SLIM_AFTER_A_LOOK', 'random_affine', 'jitter_light', 'augment', 'mirror', 'unchanged', 'random_crop',
-           'Augmented', 'ImageTuning', 'slim_tuning', 'pretrained_tuning', 'targets', 'train_val_rows',
-           'augmented_classifier', 'tune_on_images', 'StartWeights', 'load_network', 'untuned_run', 'frame_features']
+           'Augmented', 'mixup_cross_entropy', 'ImageTuning', 'slim_tuning', 'pretrained_tuning', 'targets',
+           'train_val_rows', 'augmented_classifier', 'tune_on_images', 'StartWeights', 'load_network', 'untuned_run',
+           'frame_features']
 
 # %% ../../nbs/5_models/04_finetuning.ipynb #e09c7853
 import functools
@@ -20,7 +21,7 @@ from ..core import VOTES, UserError, cache_path
 from ..data.image_datasets import ImageSet
 from ..data.weight_files import find_entry, pin_weights, random_note, split_pin
 from ..experiments.runs import Outcome, Result, Run
-from ..experiments.training import Batches, Schedule, check_predictions, fit, probabilities
+from ..experiments.training import Batches, Schedule, check_predictions, cross_entropy, fit, probabilities
 from ..features.cache import Extractor
 from ..features.faces import crop_face
 from ..hashing import digest
@@ -108,6 +109,21 @@ class Augmented(nn.Module):
         if self.training: x = self.augmentation(random_crop(x, self.classifier.backbone.size))
         return self.classifier(x.contiguous(memory_format=torch.channels_last))
 
+# %% ../../nbs/5_models/04_finetuning.ipynb #f08d523b
+def mixup_cross_entropy(
+    net:nn.Module,            # Called with the inputs, returns logits
+    inputs:tuple,             # One tensor of images `(n, h, w, 3)`, 0 to 255
+    target:Tensor,            # Class probabilities `(n, classes)`
+    label_smoothing:float=0.,
+    alpha:float=1.,           # Of the Beta distribution of the first image's share
+):                            # As `cross_entropy`, which it is in evaluation mode
+    "Mean cross-entropy of the images of a batch, each mixed with another one of the batch"
+    if not net.training: return cross_entropy(net, inputs, target, label_smoothing)
+    images, = inputs
+    order, share = torch.randperm(len(images)), torch.distributions.Beta(alpha, alpha).sample().item()
+    mixed_images = share*images + (1 - share)*images[order]
+    return cross_entropy(net, (mixed_images,), share*target + (1 - share)*target[order], label_smoothing)
+
 # %% ../../nbs/5_models/04_finetuning.ipynb #9529430b
 @dataclass(frozen=True)
 class ImageTuning:
@@ -128,6 +144,7 @@ class ImageTuning:
     augmentation: str = 'augment'     # A key of `AUGMENTATIONS`; images of synthetic sets are at most mirrored
     width: float = 1.                 # Share of the published channels
     stop_on: str|None = None   # Split of the set that stops the training, such as 'val'; None: a slice of 'train'
+    mixup: float = 0.          # Train on mixtures of two images: `alpha` of `mixup_cross_entropy`; 0: on the images
 
     @property
     def title(self):
@@ -270,7 +287,8 @@ def tune_on_images(
     batches = functools.partial(_image_batches, config, classifier.backbone.resize_size, images)
     # At paper scale training takes hours: an interrupted run continues from its checkpoint
     checkpoint = cache_path('checkpoints', Run(tune_on_images, config, images, fold, seed).key)
-    history = fit(net, batches(train, seed), batches(val), config.schedule, seed, checkpoint)
+    objective = functools.partial(mixup_cross_entropy, alpha=config.mixup) if config.mixup else cross_entropy
+    history = fit(net, batches(train, seed), batches(val), config.schedule, seed, checkpoint, objective)
     p = probabilities(net, batches(test))
     y = _label_indices(images, test).numpy()
     network = f'{config.title}, {images.name}'
