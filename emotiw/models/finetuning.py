@@ -112,7 +112,7 @@ class Augmented(nn.Module):
 # %% ../../nbs/5_models/04_finetuning.ipynb #f08d523b
 def mixup_cross_entropy(
     net:nn.Module,            # Called with the inputs, returns logits
-    inputs:tuple,             # One tensor of images `(n, h, w, 3)`, 0 to 255
+    inputs:tuple,             # One tensor of images `(n, h, w, 3)` uint8
     target:Tensor,            # Class probabilities `(n, classes)`
     label_smoothing:float=0.,
     alpha:float=1.,           # Of the Beta distribution of the first image's share
@@ -121,7 +121,7 @@ def mixup_cross_entropy(
     if not net.training: return cross_entropy(net, inputs, target, label_smoothing)
     images, = inputs
     order, share = torch.randperm(len(images)), torch.distributions.Beta(alpha, alpha).sample().item()
-    mixed_images = share*images + (1 - share)*images[order]
+    mixed_images = (share*images + (1 - share)*images[order]).round().to(images.dtype)
     return cross_entropy(net, (mixed_images,), share*target + (1 - share)*target[order], label_smoothing)
 
 # %% ../../nbs/5_models/04_finetuning.ipynb #9529430b
