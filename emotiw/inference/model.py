@@ -21,7 +21,7 @@ from torch.nn.functional import log_softmax
 from ..core import EMOTIONS, UserError
 from ..data.weight_files import weights_file
 from ..features.audio import Wave, log_mel, repeat_to_length
-from ..features.streaming import CROP_SIZE
+from ..features.faces import CROP_SIZE
 from ..models.audiovisual import AudioVisual, System
 from ..models.backbone import embed
 from ..models.networks import backbone

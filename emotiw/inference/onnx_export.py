@@ -20,7 +20,7 @@ from torch import nn
 from torch.nn import functional as F
 from ..core import EMOTIONS, UserError, atomic
 from ..features.audio import HOP_LENGTH, mel_filters
-from ..features.streaming import CROP_SIZE
+from ..features.faces import CROP_SIZE
 from .model import BUNDLED, HOP, SEGMENT, VIEWS, append_deviation, load_model
 
 # %% ../../nbs/7_inference/06_onnx_export.ipynb #f1c692cf

@@ -16,7 +16,8 @@ import numpy as np
 import torch
 from ..core import EMOTIONS, Note, UserError, atomic, cache_path, versions
 from ..data.weight_files import weights_file
-from ..features.streaming import CROP_SIZE, WINDOW_SECONDS, Face, iter_windows
+from ..features.faces import CROP_SIZE
+from ..features.streaming import WINDOW_SECONDS, Face, iter_windows
 from ..hashing import code_digest, digest
 from .model import BUNDLED, VIEW_TEXT, load_card, load_model
 from ..instruction_set import instruction_set

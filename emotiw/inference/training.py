@@ -22,8 +22,8 @@ from ..data.splits import Fold, class_index, fold_rows
 from ..experiments.runs import Outcome
 from ..experiments.training import Batches, Schedule, fit
 from ..features.cache import cached
+from ..features.faces import CROP_SIZE
 from ..features.sequences import pad_sequences
-from ..features.streaming import CROP_SIZE
 from emotiw.inference.model import (
     EXPERTS,
     VIEWS,

@@ -13,7 +13,8 @@ import torch
 from safetensors.torch import load_file
 from ..core import EMOTIONS
 from ..features.cache import Extractor, Feature, cached
-from ..features.streaming import CROP_SIZE, FPS, WINDOW_SECONDS, iter_windows
+from ..features.faces import CROP_SIZE
+from ..features.streaming import FPS, WINDOW_SECONDS, iter_windows
 from .model import UNIT_TEMPERATURES, AudioVisualEnsemble, Sizes, audio_features
 from ..models.weights import load_weights
 

@@ -14,7 +14,7 @@ import torch
 from torch import nn
 from ..features.cache import Extractor, Feature, cached
 from ..features.extractors import Sound
-from ..features.streaming import ALIGNED_SIZE, CROP_SIZE
+from ..features.faces import ALIGNED_SIZE, CROP_SIZE
 from .backbone import embed, split_at
 from .networks import backbone, flatten_map
 from ..reproducibility import device, reproducible
