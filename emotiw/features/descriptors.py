@@ -68,7 +68,7 @@ MELS = 40
 SHAPE = ('centroid', 'spread', 'alpha', 'hammarberg', 'slope_low', 'slope_mid', 'flux')
 DESCRIPTORS = ('pitch', 'energy', 'harmonicity', *SHAPE)
 COLUMNS = (*(f'mel {i}' for i in range(MELS)), *DESCRIPTORS, 'voiced')    # Of `frame_descriptors`
-SILENCE_RMS = 1e-3         # Root mean square below which a window is silent: -60 dB
+SILENCE_RMS = 1e-4         # Root mean square below which a window is silent: -80 dB
 _MIN_SAMPLES = RATE//10    # Samples below which a window is too short: 0.1 s
 
 def _is_voiced(share, energy, pitch):
