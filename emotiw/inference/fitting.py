@@ -5,9 +5,10 @@
 # %% auto #0
 __all__ = ['NAMES', 'KINDS', 'KAPPAS', 'GROUP_SIZES', 'groups_of_people', 'fold_without', 'inner_folds', 'fit_experts',
            'choose_strengths', 'assemble', 'window_evidence', 'predict_windows', 'predict_clips', 'groups_of_clips',
-           'fit_temperatures', 'fit_kappa', 'fit_combination']
+           'fit_temperatures', 'with_combination', 'fit_kappa', 'fit_combination']
 
 # %% ../../nbs/7_inference/02b_fitting.ipynb #8384d5db
+import copy
 from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
@@ -258,6 +259,15 @@ def fit_temperatures(
     return temperatures
 
 # %% ../../nbs/7_inference/02b_fitting.ipynb #af88e36d
+def with_combination(
+    model:AudioVisualEnsemble,
+    combination:Combination,
+)->AudioVisualEnsemble:         # Shares its weights with `model`
+    "The same experts, combined otherwise"
+    other = copy.copy(model)
+    other.combination = combination
+    return other
+
 KAPPAS = 1., 2., 4., 8., 16., 32.
 GROUP_SIZES = 1, 2, 4, 8, 16
 
@@ -269,7 +279,7 @@ def _natural_view(windows):
 
 def _known_loss(model, windows, evidence, kappa):
     "Mean loss over group sizes and corpora"
-    model.combination = replace(model.combination, kappa=kappa)
+    model = with_combination(model, replace(model.combination, kappa=kappa))
     losses, views = [], _natural_view(windows)
     for corpus in windows.rows.corpus.unique():
         rows = np.flatnonzero(windows.rows.corpus == corpus)
@@ -295,5 +305,5 @@ def fit_combination(
     "Temperatures and shrinkage, fitted on left-out people"
     temperatures, adapted = (fit_temperatures(models, kind) for kind in KINDS)
     combination = Combination(temperatures, adapted, PLAIN.kappa, voice_limit)
-    for model, *_ in models: model.combination = combination
+    models = [(with_combination(model, combination), *rest) for model, *rest in models]
     return replace(combination, kappa=fit_kappa(models))
