@@ -12,6 +12,7 @@ from itertools import chain
 from pathlib import Path
 import cv2
 import numpy as np
+from ..core import UserError
 from .audio import RATE, iter_wave
 from .faces import ALIGNED_SIZE, CROP_SIZE, align_face, box_iou, detect_faces
 from .video import iter_frames, probe
@@ -60,7 +61,7 @@ def crop_face(
     return aligned[:CROP_SIZE, margin:margin + CROP_SIZE]
 
 # %% ../../nbs/3_features/05_streaming.ipynb #4e29d92f
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)     # compared and hashed by identity, so that a caller can keep values by face
 class Face:
     "A face in a frame"
     person_id: int     # As assigned by `IdentityTracker`
@@ -83,33 +84,52 @@ def _faces_of_frame(image, t, tracker):
     return [Face(i, t, box/scale, crop_face(small, box)) for i, box in zip(person_ids, boxes)]
 
 # %% ../../nbs/3_features/05_streaming.ipynb #e9987318
-class _TimedReader:
-    "Reads an iterator of (seconds, value) up to a given time"
+class _TimedBuffer:
+    "Part of an iterator of (seconds, value), in order of time"
     def __init__(self, pairs):
         self.pairs = iter(pairs)
-        self.next = next(self.pairs, None)
+        self.next = next(self.pairs, None)     # The first pair that was not read yet; None at the end
+        self.held = []                         # Pairs that were read and not dropped
 
     def read_until(self, t):
-        "The values before time `t` that were not read yet"
-        values = []
+        "Read the pairs before time `t`"
         while self.next and self.next[0] < t:
-            values.append(self.next[1])
+            self.held.append(self.next)
             self.next = next(self.pairs, None)
-        return values
+
+    def drop_until(self, t):
+        "Drop the pairs before time `t`"
+        self.held = [pair for pair in self.held if pair[0] >= t]
 
 # %% ../../nbs/3_features/05_streaming.ipynb #dd5dbadb
-_BLOCK = RATE//10    # samples
+class _SoundBuffer:
+    "Part of a sound that comes in chunks of any length"
+    def __init__(self, chunks):
+        self.chunks = iter(chunks)
+        self.first = 0                         # Index of the first sample that is held
+        self.held = np.zeros(0, np.float32)    # Samples that were read and not dropped
+        self.ended = False                     # Was the last chunk read?
 
-def _sound_blocks(chunks):
-    "Sound in chunks of any length as pairs (seconds, a tenth of a second of samples)"
-    rest, n_blocks = np.zeros(0, np.float32), 0
-    for chunk in chunks:
-        rest = np.concatenate([rest, chunk])
-        while len(rest) >= _BLOCK:
-            yield n_blocks*_BLOCK/RATE, rest[:_BLOCK]
-            rest = rest[_BLOCK:]
-            n_blocks += 1
-    if len(rest): yield n_blocks*_BLOCK/RATE, rest
+    @property
+    def end(self):
+        "End of the samples that were read, s"
+        return (self.first + len(self.held))/RATE
+
+    def read_until(self, t):
+        "Read the samples before time `t`, and at least one more if there is one"
+        while self.end <= t and not self.ended:
+            chunk = next(self.chunks, None)
+            if chunk is None: self.ended = True
+            else: self.held = np.concatenate([self.held, chunk])
+
+    def until(self, t):
+        "A copy of the held samples before time `t`"
+        return self.held[:max(0, round(t*RATE) - self.first)].copy()
+
+    def drop_until(self, t):
+        "Drop the samples before time `t`"
+        n = min(max(0, round(t*RATE) - self.first), len(self.held))
+        self.held, self.first = self.held[n:], self.first + n
 
 # %% ../../nbs/3_features/05_streaming.ipynb #bd0b2a6e
 def _sampled_frames(path, fps, notes):
@@ -143,39 +163,50 @@ class Window:
 WINDOW_SECONDS = 3.
 FPS = 5.     # sampled frames per second
 
-def _join(a, b):
-    "Two consecutive windows as one"
-    return Window(a.start, b.stop, a.times + b.times, a.faces + b.faces, np.concatenate([a.wave, b.wave]))
+def _end_of_file(frames, sound, fps):
+    "End of the file whose last frames and samples are held, s"
+    return max([sound.end, *(t + .5/fps for t, _ in frames.held)])
 
-def _windows(path, seconds, fps, notes):
-    "Windows of `seconds`; the last one may be shorter"
-    tracker = IdentityTracker()
-    images = _sampled_frames(path, fps, notes)
-    frames = _TimedReader((t, (t, _faces_of_frame(image, t, tracker))) for t, image in images)
-    sound = _TimedReader(_sound_blocks(iter_wave(path, notes)))
-    start = 0.
-    while frames.next or sound.next:
-        window_frames = frames.read_until(start + seconds)
-        blocks = sound.read_until(start + seconds)
-        times, faces = zip(*window_frames) if window_frames else ((), ())
-        stop = start + seconds
-        is_last = not (frames.next or sound.next)
-        if is_last: stop = max([start + sum(map(len, blocks))/RATE, *(t + .5/fps for t in times)])
-        wave = np.concatenate([np.zeros(0, np.float32), *blocks])
-        yield Window(start, stop, times, tuple(chain(*faces)), wave)
-        start += seconds
+def _window(start, stop, frames, sound):
+    "The window of the held frames and samples before `stop`"
+    timed_faces = [(t, faces) for t, faces in frames.held if t < stop]
+    times = tuple(t for t, _ in timed_faces)
+    return Window(start, stop, times, tuple(chain(*(faces for _, faces in timed_faces))), sound.until(stop))
+
+def _windows(frames, sound, seconds, hop, fps):
+    "Windows of buffered frames with faces, and buffered sound"
+    k, is_last = 0, False
+    while not is_last:
+        start, stop, limit = k*hop, k*hop + seconds, k*hop + seconds + hop/2
+        for stream in frames, sound:
+            stream.drop_until(start)
+            stream.read_until(limit)
+        end = _end_of_file(frames, sound, fps)
+        is_last = not frames.next and sound.ended and end < limit
+        window = _window(start, end if is_last else stop, frames, sound)
+        if window.times or len(window.wave): yield window
+        k = max(k + 1, _windows_before(frames, sound, seconds, hop))
+
+def _windows_before(frames, sound, seconds, hop):
+    "Number of windows that end before the next frame, if nothing is held"
+    if frames.held or len(sound.held) or not frames.next: return 0
+    return int((frames.next[0] - seconds)//hop) + 1
 
 def iter_windows(
     path:Path,                     # A video, sound or image file
     seconds:float=WINDOW_SECONDS,  # Length of a window
     fps:float=FPS,                 # Sampled frames per second
     notes:list=None,               # Receives a `Note` for lost data; None: notes are dropped
+    hop:float=None,                # From the start of one window to the next, s; None: `seconds`, without overlap
 )->Iterator[Window]:
     "The file at `path`, window by window, in bounded memory"
+    hop = seconds if hop is None else hop
+    if not 0 < hop <= seconds:
+        raise UserError(f'hop {hop:g} s: windows of {seconds:g} s would leave parts of {path} out; '
+                        f'choose a hop above 0 and up to {seconds:g}')
     probe(path)
-    previous = None
-    for window in _windows(path, seconds, fps, [] if notes is None else notes):
-        if previous and window.stop - window.start < seconds/2: window = _join(previous, window)
-        elif previous: yield previous
-        previous = window
-    if previous: yield previous
+    notes = [] if notes is None else notes
+    tracker = IdentityTracker()
+    images = _sampled_frames(path, fps, notes)
+    frames = _TimedBuffer((t, _faces_of_frame(image, t, tracker)) for t, image in images)
+    yield from _windows(frames, _SoundBuffer(iter_wave(path, notes)), seconds, hop, fps)
