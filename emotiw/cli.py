@@ -387,8 +387,8 @@ def _error_of_file(path, e):
     "Exception `e`, which the file at `path` caused, as an error of one line"
     if isinstance(e, UserError): return e
     reason = ' '.join(f'{type(e).__name__}: {e}'.split())[:200].rstrip(': ')
-    return UserError(f'{path}: cannot be analysed ({reason}); it is probably damaged: '
-                     'convert it to another format, or leave it out')
+    return UserError(f'{path}: cannot be analysed ({reason}); it may be damaged: convert it to another format or leave '
+                     'it out; if it plays well, please report this')
 
 def _attempt(function, path, *args):
     "What `function(path, *args)` returns, or the error that says why it does not"

@@ -295,11 +295,12 @@ def predict_cached(
     seconds:float=WINDOW_SECONDS,   # As in `predict`
     all_faces:bool=False,   # As in `predict`
     callback:Callable=None, # As in `predict`; with a callback the file is always analysed again
+    hop:float=None,         # As in `predict`
 )->Prediction:
     "The stored prediction of a file with the same content, else a new one"
-    entry = cache_entry(path, model, seconds, all_faces)
+    entry = cache_entry(path, model, seconds, all_faces, hop)
     if not callback and (stored := _read(entry)): return replace(stored, path=str(path))
-    prediction = predict(path, model, seconds, all_faces, callback)
+    prediction = predict(path, model, seconds, all_faces, callback, hop)
     with atomic(entry) as tmp: tmp.write_text(json.dumps(asdict(prediction)))
     return prediction
 

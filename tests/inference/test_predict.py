@@ -160,6 +160,7 @@ def test_nobody(toy, tmp_path):
     empty = backdrop((360, 480), np.random.default_rng(3))
     p = predict(film(tmp_path/'empty.avi', [empty]*25), toy)
     assert summary_of(p) == (None, 'nothing', 5, 0, 0, False) and p.probabilities == {}
+    assert p.reason == 'no face and no sound'
     assert predict(film(tmp_path/'heard.avi', [empty]*50, sound=voice()), toy).by == 'sound'
 
 def test_4k(toy, tmp_path):
@@ -183,10 +184,22 @@ def test_windows_do_not_depend_on_each_other(toy, tmp_path):
     pictures = [[room()]*75, [room((360, 480), 1, .35)]*75]
     parts = [predict(film(tmp_path/f'{k}.avi', x, sound=w), toy) for k, (x, w) in enumerate(zip(pictures, sounds))]
     p = predict(film(tmp_path/'both.avi', sum(pictures, []), sound=np.concatenate(sounds)), toy)
-    assert [(m.start, m.stop) for m in p.timeline] == [(0, 3), (3, 6)]
-    for window, part in zip(p.timeline, parts):
+    assert [(m.start, m.stop) for m in p.timeline] == [(0, 3), (1, 4), (2, 5), (3, 6)]
+    for window, part in zip(p.timeline[::3], parts):
         differences = [abs(window.probabilities[e] - part.probabilities[e]) for e in EMOTIONS]
         assert max(differences) < .02    # not 0: codecs look back
+
+def test_a_curve_over_time(toy, tmp_path):
+    "Overlapping windows change neither the counts nor the windows themselves; every second counts the same"
+    frames = [room()]*75 + [room((360, 480), 1, .35)]*100
+    path = film(tmp_path/'film.avi', frames, sound=voice(7.))
+    apart, curve = predict(path, toy, hop=3.), predict(path, toy, all_faces=True)
+    assert [(w.start, w.stop) for w in apart.timeline] == [(0, 3), (3, 7)]
+    assert [(w.start, w.stop) for w in curve.timeline] == [(k, k + 3) for k in range(5)]
+    assert (curve.frames, curve.faces, curve.seconds) == (apart.frames, apart.faces, apart.seconds) == (35, 35, 7)
+    first = [w.probabilities['Happy'] for w in (apart.timeline[0], curve.timeline[0])]
+    assert abs(first[0] - first[1]) < 1e-5
+    assert [w.start for w in curve.someone[0].timeline] == [0, 1, 2, 3, 4] and curve.someone[0].pictures == 35
 
 @pytest.mark.parametrize('method', ['fork', 'spawn'])
 def test_in_worker_processes(method, toy, tmp_path):
@@ -234,6 +247,7 @@ def test_csv(toy, folder, capsys):
     rows = list(csv.DictReader(io.StringIO(out)))
     assert code == 1 and [Path(r['path']).name for r in rows] == ['a.avi', 'broken.mp4', 'b.avi']
     assert rows[0]['emotion'] in EMOTIONS and rows[2]['emotion'] == ''
+    assert (rows[0]['reason'], rows[2]['reason']) == ('', 'no face and no sound')
     assert 'not a media file' in rows[1]['error']
 
 def test_for_a_person(toy, folder, capsys):
@@ -241,6 +255,17 @@ def test_for_a_person(toy, folder, capsys):
     assert code == 0 and 'a face in 5 of 5 pictures; sound' in out and 'person 1' in out and out.count(' % ') >= 7
     code, out, _ = answer(capsys, folder/'sub', '--model', toy)
     assert code == 3 and 'no face and no sound: no label' in out
+
+def test_a_label_that_is_not_sure_enough(toy, folder, capsys):
+    words = folder/'a.avi', '--model', toy, '--min-confidence'
+    code, out, _ = answer(capsys, *words, '.99', '--json')
+    p, = json.loads(out)
+    assert code == 3 and p['emotion'] is None and set(p['probabilities']) == set(EMOTIONS)
+    assert p['reason'].endswith(' %, below 99 %') and p['timeline'][0]['emotion'] is None
+    code, out, _ = answer(capsys, *words, '.99')
+    assert code == 3 and p['reason'] + ': no label' in out
+    code, out, _ = answer(capsys, *words, '.1', '--json')
+    assert code == 0 and p['reason'].startswith(json.loads(out)[0]['emotion'])
 
 def test_an_interrupted_folder_goes_on(toy, folder, capsys, monkeypatch):
     answer(capsys, folder/'a.avi', '--model', toy)
@@ -254,6 +279,14 @@ def test_figures(toy, folder, capsys):
     code, _, _ = answer(capsys, folder/'a.avi', folder/'sub/b.avi', '--model', toy, '--plot', folder/'figures')
     drawn = sorted(p.relative_to(folder/'figures').as_posix() for p in (folder/'figures').rglob('*.png'))
     assert code == 3 and drawn == ['a.avi.png', 'sub/b.avi.png']      # two files of one name have two figures
+
+def test_a_figure_of_several_people(toy, tmp_path, capsys):
+    path = film(tmp_path/'two.avi', [room((360, 640), 2)]*100, sound=voice(4.))
+    drawings = {}
+    for name, words in dict(file=[], people=['--all-faces']).items():
+        assert answer(capsys, path, '--model', toy, '--plot', tmp_path/name, *words)[0] == 0
+        drawings[name] = cv2.imread(str(tmp_path/name/'two.avi.png'))
+    assert drawings['people'].shape[0] > 1.4*drawings['file'].shape[0]
 
 HEAVY = 'lightning', 'distributed', 'matplotlib', 'sklearn', 'torchvision', 'onnx'
 
@@ -292,6 +325,7 @@ def test_the_run_of_a_table(toy, folder, capsys):
     ('. --model nothing', 'nothing: neither a file nor the name of weights'),
     ('. --model abcdef12', 'name the corpus that it was trained on with --corpus'),
     ('. --json --csv', 'choose one of them'),
+    ('. --hop 4', '--hop 4: windows of 3 s would leave parts of a file out'),
     ('nowhere.mp4 --corpus synthetic', 'no stored run has a key that begins so')])
 def test_wrong_options(words, expected, toy, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
