@@ -40,9 +40,10 @@ def main():
     except UserError as e:
         _print_error(e)
         sys.exit(1)
-    except KeyboardInterrupt:
-        console.print('emotiw: interrupted; finished work is kept, the next start continues from there')
-        sys.exit(130)
+    except SystemExit as e:
+        if e.code == 130:      # typer's answer to Ctrl-C
+            console.print('emotiw: interrupted; finished work is kept, the next start continues from there')
+        raise
 
 # %% ../nbs/9_cli/00_cli.ipynb #6c5e6133
 @app.command()

@@ -17,7 +17,9 @@ import pytest
 from emotiw.core import EMOTIONS, temporary_home
 from emotiw.experiments.experiment import open_experiment
 from emotiw.experiments.runs import Run, run_all
+from emotiw.inference import paper_models
 from emotiw.inference.model import UNIT_TEMPERATURES, AudioVisualEnsemble, Sizes, save_model
+from emotiw.inference.paper_models import predict_clips
 from emotiw.inference.predict import predict
 from emotiw.models.blstm import BLSTMConfig, train_blstm
 from emotiw.papers.ding2016 import SCALES
@@ -48,6 +50,8 @@ def room(size=(360, 480), people=1, head=.3):
         image = draw_face(person(k + 2), dict(AU12=.6), pose, scene=image)
     return image
 
+SOUND_CODECS = {'.mp4': 'aac', '.mp3': 'mp3', '.flac': 'flac', '.webm': 'libopus', '.ogg': 'libopus'}
+
 def film(path, images, fps=25, times=None, rotation=0, sound=None, rate=16000, layout='mono', codec='mpeg4'):
     "A file of pictures, at `times` (ms) or `fps`, and sound"
     with av.open(str(path), 'w') as out:
@@ -57,7 +61,7 @@ def film(path, images, fps=25, times=None, rotation=0, sound=None, rate=16000, l
             v = out.add_stream(codec, rate=units, pix_fmt='yuv420p', width=width, height=height)
             if rotation: v.set_display_rotation(rotation)
         s = None
-        sound_codec = 'aac' if path.suffix == '.mp4' else 'pcm_s16le'
+        sound_codec = SOUND_CODECS.get(path.suffix, 'pcm_s16le')
         if sound is not None: s = out.add_stream(sound_codec, rate=rate, layout=layout)
         for i, x in enumerate(images):
             f = av.VideoFrame.from_ndarray(np.ascontiguousarray(x), format='rgb24')
@@ -302,7 +306,7 @@ def test_libraries_that_a_prediction_does_not_need_are_not_imported(toy, folder)
     done = subprocess.run([sys.executable, '-c', code], capture_output=True, text=True)
     assert 'by faces and sound' in done.stdout and done.stdout.splitlines()[-1] == '[]', done.stderr
 
-def test_the_run_of_a_table(toy, folder, capsys):
+def test_the_run_of_a_table(toy, folder, capsys, monkeypatch):
     root = synthetic_corpus(3, 1)
     experiment = open_experiment(SCALES, str(root), 'tiny', None, 'split')
     config = BLSTMConfig(experiment.settings.egemaps, (4,), experiment.settings.schedule)
@@ -313,6 +317,15 @@ def test_the_run_of_a_table(toy, folder, capsys):
     assert code == 1 and 'broken.mp4: not a media file' in lines[0]
     assert rows['a.avi']['emotion'] in EMOTIONS and 'which had' in rows['a.avi']['by']
     assert rows['broken.mp4']['emotion'] == ''
+    def predict_clips_or_fail(key, clips, corpus):
+        if any(clip.name == 'a.avi' for clip in clips): raise ValueError('damaged')
+        return predict_clips(key, clips, corpus)
+    monkeypatch.setattr(paper_models, 'predict_clips', predict_clips_or_fail)
+    code, out, lines = answer(capsys, folder, '--model', key[:8], '--corpus', root, '--csv')
+    rows = {Path(r['path']).name: r for r in csv.DictReader(io.StringIO(out))}
+    assert code == 1 and 'a.avi: cannot be analysed (ValueError: damaged)' in rows['a.avi']['error']
+    assert rows['b.avi']['emotion'] in EMOTIONS and 'not a media file' in rows['broken.mp4']['error']
+    monkeypatch.undo()
     wrong = {('--model', 'ffffff', '--corpus', root): 'ffffff: no stored run has a key',
              ('--model', key, '--corpus', 'nowhere'): 'nowhere',
              ('--model', key, '--corpus', root, '--all-faces'): '--all-faces need a model that predicts windows'}
