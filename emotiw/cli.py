@@ -442,8 +442,9 @@ def _check_options(as_json, as_csv, plot, all_faces, model, corpus, window, hop)
         raise UserError(f'--hop {hop:g}: windows of {window:g} s would leave parts of a file out; '
                         f'choose at most {window:g}, or a longer --window')
     if as_json and as_csv: raise UserError('--json and --csv: choose one of them')
-    if corpus and (plot or all_faces):
-        raise UserError("--plot and --all-faces need a model that predicts windows; a table's run predicts whole clips")
+    if corpus and (plot or hop or all_faces):
+        raise UserError("--plot, --hop and --all-faces need a model that predicts windows; "
+                        "a table's run predicts whole clips")
     if not corpus and re.fullmatch('[0-9a-f]{6,32}', model):
         raise UserError(f"{model}: looks like the key of a table's run; "
                         'name the corpus that it was trained on with --corpus')

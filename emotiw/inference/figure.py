@@ -224,7 +224,8 @@ def _hop(timeline):
 # %% ../../nbs/7_inference/05_figure.ipynb #bcdeb7f8
 def _draw_person(ax, person, traced, hop, seconds):
     "One person's probabilities over time, and the faces above them"
-    _draw_probabilities(ax, person.timeline, hop, person.start - .5/FPS, person.stop + .5/FPS)
+    start, stop = max(0., person.start - .5/FPS), min(seconds, person.stop + .5/FPS)
+    _draw_probabilities(ax, person.timeline, hop, start, stop)
     _draw_faces(ax, traced.strip, seconds, 1.05, 1.9)
     label = f'{person.emotion} {100*person.probabilities[person.emotion]:.0f} %' if person.emotion else 'no label'
     ax.set_ylabel(f'person {person.who + 1}\n{label}', rotation=0, ha='right', va='center')

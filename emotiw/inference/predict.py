@@ -159,7 +159,7 @@ class _WindowPredictor:
 # %% ../../nbs/7_inference/03_predict.ipynb #0fb53048
 def _window_prediction(w):
     "The `WindowPrediction` of a `_WindowResult` or a `_PersonResult`"
-    return WindowPrediction(round(w.start, 3), round(w.stop, 3), _top_emotion(w.p), _by_emotion(w.p), BY[w.view])
+    return WindowPrediction(round(w.start, 6), round(w.stop, 6), _top_emotion(w.p), _by_emotion(w.p), BY[w.view])
 
 def _merge_person(who, results):
     "The `PersonPrediction` of one person, from the windows with that person"
