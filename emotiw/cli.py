@@ -12,8 +12,9 @@ import json
 import os
 import re
 import sys
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from threading import Event, Thread
 import typer
@@ -39,9 +40,10 @@ def main():
     except UserError as e:
         _print_error(e)
         sys.exit(1)
-    except KeyboardInterrupt:
-        console.print('emotiw: interrupted; finished work is kept, the next start continues from there')
-        sys.exit(130)
+    except SystemExit as e:
+        if e.code == 130:      # typer's answer to Ctrl-C
+            console.print('emotiw: interrupted; finished work is kept, the next start continues from there')
+        raise
 
 # %% ../nbs/9_cli/00_cli.ipynb #6c5e6133
 @app.command()
@@ -323,7 +325,7 @@ def submit(
     print(write_submission(predictions, test_clips, out))
 
 # %% ../nbs/9_cli/00_cli.ipynb #a2578a76
-CSV_FIELDS = 'path emotion by seconds frames faces people sound'.split()
+CSV_FIELDS = 'path emotion reason by seconds frames faces people sound'.split()
 
 class _LineWriter:
     "Prints predictions for a person"
@@ -382,31 +384,51 @@ def _progress_over(files):
                 progress.advance(task)
         yield each_file()
 
+def _error_of_file(path, e):
+    "Exception `e`, which the file at `path` caused, as an error of one line"
+    if isinstance(e, UserError): return e
+    reason = ' '.join(f'{type(e).__name__}: {e}'.split())[:200].rstrip(': ')
+    return UserError(f'{path}: cannot be analysed ({reason}); it may be damaged: convert it to another format or leave '
+                     'it out; if it plays well, please report this')
+
+def _attempt(function, path, *args):
+    "What `function(path, *args)` returns, or the error that says why it does not"
+    try: return function(path, *args)
+    except Exception as e: return _error_of_file(path, e)
+
+def _predict_together(predict_files, files):
+    "File -> its prediction by `predict_files`, which takes a list of files, or the error that it causes"
+    try: return dict(zip(files, predict_files(files)))
+    except UserError: raise                 # not of one file: of the run
+    except Exception as e:
+        if len(files) == 1: return {files[0]: _error_of_file(files[0], e)}
+    half = len(files)//2
+    return _predict_together(predict_files, files[:half]) | _predict_together(predict_files, files[half:])
+
 def _predictor_of_run(files, key, corpus):
-    "A function (file, figure) -> prediction by a table's run, which is trained again here"
+    "A function (file, figure) -> prediction or error, by a table's run, which is trained again here"
     from emotiw.data.load import open_corpus
     from emotiw.features.video import probe
     from emotiw.inference.paper_models import predict_clips, stored_record, stored_run
     stored_record(key)                  # fails before anything that takes time
     data = open_corpus(corpus)
     stored_run(key, data)
-    readable = []
-    for f in files:
-        with suppress(UserError): readable.append(probe(f) and f)
-    predictions = {}
+    results = {f: _attempt(probe, f) for f in files}
+    readable = [f for f, media in results.items() if not isinstance(media, UserError)]
     if readable:
         with console.status('training the run again'):
-            predictions = dict(zip(readable, predict_clips(key, readable, data)))
-    return lambda f, figure: predictions.get(f) or probe(f)    # `probe` raises the error of an unreadable file
+            results |= _predict_together(lambda some: predict_clips(key, some, data), readable)
+    return lambda f, figure: results[f]
 
-def _predictor_of_model(model, window, all_faces, plot):
-    "A function (file, figure) -> prediction by a model file"
+def _predictor_of_model(model, plot, min_confidence, **options):
+    "A function (file, figure) -> prediction or error, by a model file; options as in `predict_cached`"
     from emotiw.inference.model import load_model
     from emotiw.inference.predict import predict_cached
     load_model(model)                   # fails before anything that takes time
-    if not plot: return lambda f, figure: predict_cached(f, model, window, all_faces)
+    if not plot: return lambda f, figure: _attempt(partial(predict_cached, model=model, **options), f)
     from emotiw.inference import figure as figures  # imports matplotlib
-    return lambda f, figure: figures.plot(f, figure, model, seconds=window, all_faces=all_faces)
+    draw = partial(figures.plot, model=model, min_confidence=min_confidence, **options)
+    return lambda f, figure: _attempt(draw, f, figure)
 
 def _figure_paths(files, folder):
     "One figure per file, in `folder` arranged as the files are; None without a folder"
@@ -414,11 +436,15 @@ def _figure_paths(files, folder):
     base = os.path.commonpath([f.absolute().parent for f in files])
     return [folder/f'{f.absolute().relative_to(base)}.png' for f in files]
 
-def _check_options(as_json, as_csv, plot, all_faces, model, corpus):
+def _check_options(as_json, as_csv, plot, all_faces, model, corpus, window, hop):
     "Refuse options that contradict one another"
+    if hop and hop > window:
+        raise UserError(f'--hop {hop:g}: windows of {window:g} s would leave parts of a file out; '
+                        f'choose at most {window:g}, or a longer --window')
     if as_json and as_csv: raise UserError('--json and --csv: choose one of them')
-    if corpus and (plot or all_faces):
-        raise UserError("--plot and --all-faces need a model that predicts windows; a table's run predicts whole clips")
+    if corpus and (plot or hop or all_faces):
+        raise UserError("--plot, --hop and --all-faces need a model that predicts windows; "
+                        "a table's run predicts whole clips")
     if not corpus and re.fullmatch('[0-9a-f]{6,32}', model):
         raise UserError(f"{model}: looks like the key of a table's run; "
                         'name the corpus that it was trained on with --corpus')
@@ -428,32 +454,40 @@ def _check_options(as_json, as_csv, plot, all_faces, model, corpus):
 def predict(
     files:list[Path]=typer.Argument(help='Videos, sounds, pictures, or folders of them.'),
     as_json:bool=typer.Option(
-        False, '--json', help='Print a list of {path, emotion, probabilities, frames, faces, sound, ...}.'),
+        False, '--json', help='Print a list of {path, emotion, reason, probabilities, timeline, ...}.'),
     as_csv:bool=typer.Option(False, '--csv', help='Print csv, one row per file.'),
     plot:Path=typer.Option(
-        None, metavar='DIR', help='Draw faces, attention, sound and probabilities of each file into this folder.'),
+        None, metavar='DIR', help='Draw faces, attention, sound and probabilities of each file over time into this '
+                                  'folder; with --all-faces one row per person.'),
     all_faces:bool=typer.Option(False, '--all-faces', help="Also predict from each person's face."),
     model:str=typer.Option(
         'emotiw-small', help='A model file written by studies/train_bundled_model, or its name in weights.toml; '
                              "with --corpus the key of a table's run, as shown on a report's page."),
     corpus:str=typer.Option(None, help='The corpus that the run was trained on; it is trained again.'),
     window:float=typer.Option(3., min=1., help='Length of a prediction window, seconds.'),
+    hop:float=typer.Option(
+        None, min=.2, help='From the start of one window to the next, seconds; default: a third of a window. '
+                           'Equal to --window: no overlap.'),
+    min_confidence:float=typer.Option(
+        0., min=0., max=1., metavar='P', help='Give no label whose probability is below P; probabilities stay.'),
 ):
-    "Predict the emotion of clips. Exits with 1 if a file cannot be read, with 3 if one has no face and no sound."
-    from emotiw.inference.predict import media_files
-    _check_options(as_json, as_csv, plot, all_faces, model, corpus)
-    predictor = None if corpus else _predictor_of_model(model, window, all_faces, plot)
+    "Predict the emotion of clips. Exits with 1 if a file cannot be analysed, with 3 if one has no label."
+    from emotiw.inference.predict import media_files, withhold_labels
+    _check_options(as_json, as_csv, plot, all_faces, model, corpus, window, hop)
+    options = dict(seconds=window, all_faces=all_faces, hop=hop)
+    predictor = None if corpus else _predictor_of_model(model, plot, min_confidence, **options)
     paths = media_files(files)
     if corpus: predictor = _predictor_of_run(paths, model, corpus)
     writer = (_JsonWriter if as_json else _CsvWriter if as_csv else _LineWriter)()
     n_failed = n_unlabelled = 0
     with _progress_over(paths) as progress:
         for f, figure in zip(progress, _figure_paths(paths, plot)):
-            try: prediction = predictor(f, figure)
-            except UserError as e:
-                writer.fail(f, e)
+            result = predictor(f, figure)
+            if isinstance(result, UserError):
+                writer.fail(f, result)
                 n_failed += 1
             else:
+                prediction = withhold_labels(result, min_confidence)
                 writer.write(prediction)
                 n_unlabelled += prediction.emotion is None
     writer.end()

@@ -111,6 +111,7 @@ def _prediction(run, path, p, by):
     return Prediction(
         path=str(path),
         emotion=p.idxmax(),
+        reason='',
         probabilities={e: round(float(p.get(e, 0.)), 6) for e in EMOTIONS},
         by=by,
         seconds=media.duration,

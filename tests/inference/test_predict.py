@@ -17,7 +17,9 @@ import pytest
 from emotiw.core import EMOTIONS, temporary_home
 from emotiw.experiments.experiment import open_experiment
 from emotiw.experiments.runs import Run, run_all
+from emotiw.inference import paper_models
 from emotiw.inference.model import UNIT_TEMPERATURES, AudioVisualEnsemble, Sizes, save_model
+from emotiw.inference.paper_models import predict_clips
 from emotiw.inference.predict import predict
 from emotiw.models.blstm import BLSTMConfig, train_blstm
 from emotiw.papers.ding2016 import SCALES
@@ -48,6 +50,8 @@ def room(size=(360, 480), people=1, head=.3):
         image = draw_face(person(k + 2), dict(AU12=.6), pose, scene=image)
     return image
 
+SOUND_CODECS = {'.mp4': 'aac', '.mp3': 'mp3', '.flac': 'flac', '.webm': 'libopus', '.ogg': 'libopus'}
+
 def film(path, images, fps=25, times=None, rotation=0, sound=None, rate=16000, layout='mono', codec='mpeg4'):
     "A file of pictures, at `times` (ms) or `fps`, and sound"
     with av.open(str(path), 'w') as out:
@@ -57,7 +61,7 @@ def film(path, images, fps=25, times=None, rotation=0, sound=None, rate=16000, l
             v = out.add_stream(codec, rate=units, pix_fmt='yuv420p', width=width, height=height)
             if rotation: v.set_display_rotation(rotation)
         s = None
-        sound_codec = 'aac' if path.suffix == '.mp4' else 'pcm_s16le'
+        sound_codec = SOUND_CODECS.get(path.suffix, 'pcm_s16le')
         if sound is not None: s = out.add_stream(sound_codec, rate=rate, layout=layout)
         for i, x in enumerate(images):
             f = av.VideoFrame.from_ndarray(np.ascontiguousarray(x), format='rgb24')
@@ -160,6 +164,7 @@ def test_nobody(toy, tmp_path):
     empty = backdrop((360, 480), np.random.default_rng(3))
     p = predict(film(tmp_path/'empty.avi', [empty]*25), toy)
     assert summary_of(p) == (None, 'nothing', 5, 0, 0, False) and p.probabilities == {}
+    assert p.reason == 'no face and no sound'
     assert predict(film(tmp_path/'heard.avi', [empty]*50, sound=voice()), toy).by == 'sound'
 
 def test_4k(toy, tmp_path):
@@ -183,10 +188,22 @@ def test_windows_do_not_depend_on_each_other(toy, tmp_path):
     pictures = [[room()]*75, [room((360, 480), 1, .35)]*75]
     parts = [predict(film(tmp_path/f'{k}.avi', x, sound=w), toy) for k, (x, w) in enumerate(zip(pictures, sounds))]
     p = predict(film(tmp_path/'both.avi', sum(pictures, []), sound=np.concatenate(sounds)), toy)
-    assert [(m.start, m.stop) for m in p.timeline] == [(0, 3), (3, 6)]
-    for window, part in zip(p.timeline, parts):
+    assert [(m.start, m.stop) for m in p.timeline] == [(0, 3), (1, 4), (2, 5), (3, 6)]
+    for window, part in zip(p.timeline[::3], parts):
         differences = [abs(window.probabilities[e] - part.probabilities[e]) for e in EMOTIONS]
         assert max(differences) < .02    # not 0: codecs look back
+
+def test_a_curve_over_time(toy, tmp_path):
+    "Overlapping windows change neither the counts nor the windows themselves; every second counts the same"
+    frames = [room()]*75 + [room((360, 480), 1, .35)]*100
+    path = film(tmp_path/'film.avi', frames, sound=voice(7.))
+    apart, curve = predict(path, toy, hop=3.), predict(path, toy, all_faces=True)
+    assert [(w.start, w.stop) for w in apart.timeline] == [(0, 3), (3, 7)]
+    assert [(w.start, w.stop) for w in curve.timeline] == [(k, k + 3) for k in range(5)]
+    assert (curve.frames, curve.faces, curve.seconds) == (apart.frames, apart.faces, apart.seconds) == (35, 35, 7)
+    first = [w.probabilities['Happy'] for w in (apart.timeline[0], curve.timeline[0])]
+    assert abs(first[0] - first[1]) < 1e-5
+    assert [w.start for w in curve.someone[0].timeline] == [0, 1, 2, 3, 4] and curve.someone[0].pictures == 35
 
 @pytest.mark.parametrize('method', ['fork', 'spawn'])
 def test_in_worker_processes(method, toy, tmp_path):
@@ -234,6 +251,7 @@ def test_csv(toy, folder, capsys):
     rows = list(csv.DictReader(io.StringIO(out)))
     assert code == 1 and [Path(r['path']).name for r in rows] == ['a.avi', 'broken.mp4', 'b.avi']
     assert rows[0]['emotion'] in EMOTIONS and rows[2]['emotion'] == ''
+    assert (rows[0]['reason'], rows[2]['reason']) == ('', 'no face and no sound')
     assert 'not a media file' in rows[1]['error']
 
 def test_for_a_person(toy, folder, capsys):
@@ -241,6 +259,17 @@ def test_for_a_person(toy, folder, capsys):
     assert code == 0 and 'a face in 5 of 5 pictures; sound' in out and 'person 1' in out and out.count(' % ') >= 7
     code, out, _ = answer(capsys, folder/'sub', '--model', toy)
     assert code == 3 and 'no face and no sound: no label' in out
+
+def test_a_label_that_is_not_sure_enough(toy, folder, capsys):
+    words = folder/'a.avi', '--model', toy, '--min-confidence'
+    code, out, _ = answer(capsys, *words, '.99', '--json')
+    p, = json.loads(out)
+    assert code == 3 and p['emotion'] is None and set(p['probabilities']) == set(EMOTIONS)
+    assert p['reason'].endswith(' %, below 99 %') and p['timeline'][0]['emotion'] is None
+    code, out, _ = answer(capsys, *words, '.99')
+    assert code == 3 and p['reason'] + ': no label' in out
+    code, out, _ = answer(capsys, *words, '.1', '--json')
+    assert code == 0 and p['reason'].startswith(json.loads(out)[0]['emotion'])
 
 def test_an_interrupted_folder_goes_on(toy, folder, capsys, monkeypatch):
     answer(capsys, folder/'a.avi', '--model', toy)
@@ -254,6 +283,14 @@ def test_figures(toy, folder, capsys):
     code, _, _ = answer(capsys, folder/'a.avi', folder/'sub/b.avi', '--model', toy, '--plot', folder/'figures')
     drawn = sorted(p.relative_to(folder/'figures').as_posix() for p in (folder/'figures').rglob('*.png'))
     assert code == 3 and drawn == ['a.avi.png', 'sub/b.avi.png']      # two files of one name have two figures
+
+def test_a_figure_of_several_people(toy, tmp_path, capsys):
+    path = film(tmp_path/'two.avi', [room((360, 640), 2)]*100, sound=voice(4.))
+    drawings = {}
+    for name, words in dict(file=[], people=['--all-faces']).items():
+        assert answer(capsys, path, '--model', toy, '--plot', tmp_path/name, *words)[0] == 0
+        drawings[name] = cv2.imread(str(tmp_path/name/'two.avi.png'))
+    assert drawings['people'].shape[0] > 1.4*drawings['file'].shape[0]
 
 HEAVY = 'lightning', 'distributed', 'matplotlib', 'sklearn', 'torchvision', 'onnx'
 
@@ -269,7 +306,7 @@ def test_libraries_that_a_prediction_does_not_need_are_not_imported(toy, folder)
     done = subprocess.run([sys.executable, '-c', code], capture_output=True, text=True)
     assert 'by faces and sound' in done.stdout and done.stdout.splitlines()[-1] == '[]', done.stderr
 
-def test_the_run_of_a_table(toy, folder, capsys):
+def test_the_run_of_a_table(toy, folder, capsys, monkeypatch):
     root = synthetic_corpus(3, 1)
     experiment = open_experiment(SCALES, str(root), 'tiny', None, 'split')
     config = BLSTMConfig(experiment.settings.egemaps, (4,), experiment.settings.schedule)
@@ -280,6 +317,15 @@ def test_the_run_of_a_table(toy, folder, capsys):
     assert code == 1 and 'broken.mp4: not a media file' in lines[0]
     assert rows['a.avi']['emotion'] in EMOTIONS and 'which had' in rows['a.avi']['by']
     assert rows['broken.mp4']['emotion'] == ''
+    def predict_clips_or_fail(key, clips, corpus):
+        if any(clip.name == 'a.avi' for clip in clips): raise ValueError('damaged')
+        return predict_clips(key, clips, corpus)
+    monkeypatch.setattr(paper_models, 'predict_clips', predict_clips_or_fail)
+    code, out, lines = answer(capsys, folder, '--model', key[:8], '--corpus', root, '--csv')
+    rows = {Path(r['path']).name: r for r in csv.DictReader(io.StringIO(out))}
+    assert code == 1 and 'a.avi: cannot be analysed (ValueError: damaged)' in rows['a.avi']['error']
+    assert rows['b.avi']['emotion'] in EMOTIONS and 'not a media file' in rows['broken.mp4']['error']
+    monkeypatch.undo()
     wrong = {('--model', 'ffffff', '--corpus', root): 'ffffff: no stored run has a key',
              ('--model', key, '--corpus', 'nowhere'): 'nowhere',
              ('--model', key, '--corpus', root, '--all-faces'): '--all-faces need a model that predicts windows'}
@@ -292,6 +338,7 @@ def test_the_run_of_a_table(toy, folder, capsys):
     ('. --model nothing', 'nothing: neither a file nor the name of weights'),
     ('. --model abcdef12', 'name the corpus that it was trained on with --corpus'),
     ('. --json --csv', 'choose one of them'),
+    ('. --hop 4', '--hop 4: windows of 3 s would leave parts of a file out'),
     ('nowhere.mp4 --corpus synthetic', 'no stored run has a key that begins so')])
 def test_wrong_options(words, expected, toy, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
