@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['MAX_SHORT_SIDE', 'MAX_SECONDS', 'WINDOW_SECONDS', 'FPS', 'IdentityTracker', 'crop_face', 'Face', 'Window',
-           'iter_windows']
+           'iter_windows', 'seconds_shared']
 
 # %% ../../nbs/3_features/05_streaming.ipynb #4d9ab6b9
 from collections.abc import Iterator
@@ -219,3 +219,15 @@ def iter_windows(
             if _CUT not in notes: notes.append(_CUT)
             return
         yield window
+
+# %% ../../nbs/3_features/05_streaming.ipynb #eb998c9d
+def seconds_shared(
+    spans:list,     # (start, stop) of each window, s
+)->np.ndarray:      # Length of each in s
+    "Length of each window; seconds that several windows contain are shared equally among them"
+    starts, stops = np.array(spans).reshape(-1, 2).T
+    edges = np.unique([starts, stops])
+    middles = (edges[1:] + edges[:-1])/2
+    n_spans = np.searchsorted(np.sort(starts), middles) - np.searchsorted(np.sort(stops), middles)
+    shares = np.r_[0, np.cumsum(np.diff(edges)/np.maximum(1, n_spans))]
+    return shares[np.searchsorted(edges, stops)] - shares[np.searchsorted(edges, starts)]

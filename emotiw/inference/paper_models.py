@@ -119,6 +119,8 @@ def _prediction(run, path, p, by):
         faces=n_faces,
         people=min(n_faces, 1),
         sound=media.rate > 0,
+        voice=media.rate > 0,
+        known_from=0,
         record={}, timeline=(), someone=(), notes=())
 
 def predict_clips(

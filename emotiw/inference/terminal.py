@@ -62,7 +62,8 @@ def _input_text(p):
     "Length, frames with a face, people and sound"
     faces = f'a face in {p.faces} of {_count(p.frames, "picture")}' if p.frames else 'no pictures'
     others = f', {p.people - 1} more {"person" if p.people == 2 else "people"} not used' if p.people > 1 else ''
-    return f'{_clock(p.seconds)}, {faces}{others}; {"sound" if p.sound else "no sound"}'
+    sound = 'voice' if p.voice else 'sound without a voice' if p.sound else 'no sound'
+    return f'{_clock(p.seconds)}, {faces}{others}; {sound}'
 
 def _reliability_text(p):
     "How many test predictions of similar confidence were correct"
@@ -76,13 +77,15 @@ def _title(p):
     "File name, label and modalities"
     name = (Path(p.path).name, 'bold')
     if not p.emotion: return Text.assemble(name, '  ', (f'{p.reason}: no label', 'bold'))
-    return Text.assemble(name, '  ', (p.emotion, f'bold {COLOURS[p.emotion]}'), f'  by {p.by}')
+    known = f', against the mean of {p.known_from} of this person\'s windows' if p.known_from else ''
+    return Text.assemble(name, '  ', (p.emotion, f'bold {COLOURS[p.emotion]}'), f'  by {p.by}{known}')
 
 def _person(s):
     "One person of `--all-faces`"
     label = f'  person {s.who + 1}, {_clock(s.start)} to {_clock(s.stop)}, {_count(s.pictures, "picture")}: '
     if not s.emotion: return Text(f'{label}no label')
-    return Text.assemble(label, (s.emotion, COLOURS[s.emotion]), f' {100*s.probabilities[s.emotion]:.0f} %')
+    known = f', against the mean of {s.known_from} windows' if s.known_from else ''
+    return Text.assemble(label, (s.emotion, COLOURS[s.emotion]), f' {100*s.probabilities[s.emotion]:.0f} %{known}')
 
 def _note(n):
     "One loss"
@@ -97,6 +100,4 @@ def summary(
     if p.probabilities: parts.append(_bars(p.probabilities))
     parts.append(Text('  ' + _input_text(p)))
     if p.probabilities: parts.append(Text('  ' + _reliability_text(p)))
-    never = [e for e, v in p.probabilities.items() if v == 0]
-    if p.by == 'sound' and never: parts.append(Text(f"  from sound alone, which cannot predict {' or '.join(never)}"))
     return Group(*parts, *_timeline(p.timeline), *map(_person, p.someone), *map(_note, p.notes))

@@ -12,7 +12,7 @@ import numpy as np
 from ..features.cache import Extractor, Feature, cached
 from ..features.descriptors import COLUMNS, frame_descriptors
 from ..features.faces import CROP_SIZE
-from ..features.streaming import FPS, WINDOW_SECONDS, iter_windows
+from ..features.streaming import FPS, WINDOW_SECONDS, iter_windows, seconds_shared
 from .model import VOICE_SIZE, embed_faces, voice_statistics
 from ..models.networks import backbone
 
@@ -27,14 +27,15 @@ class ClipWindows(Extractor):
 
     Arrays: `crops` `(n, 48, 48, 3)` and its window index `crop_window` `(n,)`; `frames` `(T, 51)`, as from
     `frame_descriptors`, and its window index `frame_window` `(T,)`; `voice` `(windows, 269)`, NaN without sound;
-    `seconds` `(windows,)`, the length of each window."""
+    `seconds` `(windows,)`, each window's share of the clip's length."""
     seconds: float = WINDOW_SECONDS   # Length of a window
+    hop: float = WINDOW_SECONDS/3     # From the start of one window to the next, as in `predict`
     fps: float = FPS          # Frames per second
     libraries = ('av', 'dlib-bin', 'opencv-python-headless', 'librosa', 'scipy')
 
     def __call__(self, path):
         notes = []
-        windows = list(iter_windows(path, self.seconds, self.fps, notes))
+        windows = list(iter_windows(path, self.seconds, self.fps, notes, self.hop))
         crops = [[face.crop for face in w.people[0]] if w.people else [] for w in windows]
         frames = [frame_descriptors(w.wave) for w in windows]
         arrays = dict(
@@ -43,7 +44,7 @@ class ClipWindows(Extractor):
             frames=np.concatenate(frames or [np.zeros((0, len(COLUMNS)), np.float32)]),
             frame_window=_window_index(frames),
             voice=np.array([voice_statistics(x) for x in frames], np.float32).reshape(-1, VOICE_SIZE),
-            seconds=np.array([w.stop - w.start for w in windows]))
+            seconds=seconds_shared([(w.start, w.stop) for w in windows]))
         return Feature(arrays, tuple(notes))
 
 # %% ../../nbs/7_inference/01_windows.ipynb #15083f2e
