@@ -430,20 +430,46 @@ def _predictor_of_model(model, plot, min_confidence, **options):
     draw = partial(figures.plot, model=model, min_confidence=min_confidence, **options)
     return lambda f, figure: _attempt(draw, f, figure)
 
+def _analyse_all(files, callbacks, model, **options):
+    "File -> its analysis, or the error that it causes"
+    from emotiw.inference.predict import analyse
+    with _progress_over(files) as progress:
+        return {f: _attempt(partial(analyse, model=model, callback=callbacks.get(f), **options), f) for f in progress}
+
+def _predictor_of_person(files, model, plot, min_confidence, **options):
+    "A function (file, figure) -> prediction or error; all files are one person's"
+    from emotiw.inference.model import load_model
+    from emotiw.inference.predict import judge_person, withhold_labels
+    load_model(model)                   # fails before anything that takes time
+    callbacks = {}
+    if plot:
+        from emotiw.inference.figure import Trace, save_figure     # imports matplotlib
+        callbacks = {f: Trace() for f in files}
+    results = _analyse_all(files, callbacks, model, **options)
+    analysed = [f for f, analysis in results.items() if not isinstance(analysis, UserError)]
+    results |= dict(zip(analysed, judge_person([results[f] for f in analysed], model)))
+    def predictor(f, figure):
+        if plot and f in analysed: save_figure(withhold_labels(results[f], min_confidence), callbacks[f], figure)
+        return results[f]
+    return predictor
+
 def _figure_paths(files, folder):
     "One figure per file, in `folder` arranged as the files are; None without a folder"
     if not folder: return [None]*len(files)
     base = os.path.commonpath([f.absolute().parent for f in files])
     return [folder/f'{f.absolute().relative_to(base)}.png' for f in files]
 
-def _check_options(as_json, as_csv, plot, all_faces, model, corpus, window, hop):
+def _check_options(as_json, as_csv, plot, all_faces, model, corpus, window, hop, same_person, adapt):
     "Refuse options that contradict one another"
+    if same_person and (all_faces or not adapt):
+        raise UserError('--same-person: says that all files show one person, who is known from them; '
+                        'leave --all-faces and --no-adapt away')
     if hop and hop > window:
         raise UserError(f'--hop {hop:g}: windows of {window:g} s would leave parts of a file out; '
                         f'choose at most {window:g}, or a longer --window')
     if as_json and as_csv: raise UserError('--json and --csv: choose one of them')
-    if corpus and (plot or hop or all_faces):
-        raise UserError("--plot, --hop and --all-faces need a model that predicts windows; "
+    if corpus and (plot or hop or all_faces or same_person):
+        raise UserError("--plot, --hop, --all-faces and --same-person need a model that predicts windows; "
                         "a table's run predicts whole clips")
     if not corpus and re.fullmatch('[0-9a-f]{6,32}', model):
         raise UserError(f"{model}: looks like the key of a table's run; "
@@ -468,16 +494,23 @@ def predict(
     hop:float=typer.Option(
         None, min=.2, help='From the start of one window to the next, seconds; default: a third of a window. '
                            'Equal to --window: no overlap.'),
+    same_person:bool=typer.Option(
+        False, '--same-person', help='All files show one person: judge each against the mean of all. '
+                                     'More often right from about four clips on, if they show several emotions.'),
+    adapt:bool=typer.Option(
+        True, '--adapt/--no-adapt', help='Judge a person who is followed through eight windows or more against their '
+                                         'own mean.'),
     min_confidence:float=typer.Option(
         0., min=0., max=1., metavar='P', help='Give no label whose probability is below P; probabilities stay.'),
 ):
     "Predict the emotion of clips. Exits with 1 if a file cannot be analysed, with 3 if one has no label."
     from emotiw.inference.predict import media_files, withhold_labels
-    _check_options(as_json, as_csv, plot, all_faces, model, corpus, window, hop)
+    _check_options(as_json, as_csv, plot, all_faces, model, corpus, window, hop, same_person, adapt)
     options = dict(seconds=window, all_faces=all_faces, hop=hop)
-    predictor = None if corpus else _predictor_of_model(model, plot, min_confidence, **options)
     paths = media_files(files)
     if corpus: predictor = _predictor_of_run(paths, model, corpus)
+    elif same_person: predictor = _predictor_of_person(paths, model, plot, min_confidence, **options)
+    else: predictor = _predictor_of_model(model, plot, min_confidence, adapt=adapt, **options)
     writer = (_JsonWriter if as_json else _CsvWriter if as_csv else _LineWriter)()
     n_failed = n_unlabelled = 0
     with _progress_over(paths) as progress:

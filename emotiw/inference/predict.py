@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['BY', 'MIN_WINDOWS', 'NO_INPUT', 'NO_VOICE', 'MEDIA_SUFFIXES', 'LIBRARIES', 'WindowPrediction', 'PersonPrediction',
-           'Prediction', 'lookup_reliability', 'predict', 'predict_person', 'withhold_labels', 'media_files',
-           'cache_entry', 'predict_cached']
+           'Prediction', 'lookup_reliability', 'Analysis', 'analyse', 'predict', 'judge_person', 'predict_person',
+           'withhold_labels', 'media_files', 'cache_entry', 'predict_cached']
 
 # %% ../../nbs/7_inference/03_predict.ipynb #d7641719
 import json
@@ -236,11 +236,27 @@ def _file_probabilities(windows):
 NO_INPUT = 'no face and no sound'              # Reasons of a file without a label
 NO_VOICE = 'no face, and no voice in the sound'
 
-def _analyse(path, net, seconds, hop, all_faces, callback, notes):
-    "The `_WindowResult`s of a file, each person a stranger"
-    predict_window = _WindowPredictor(net, all_faces, callback)
+@dataclass(frozen=True)
+class Analysis:
+    "What the model makes of a file's windows, each person a stranger"
+    path: Path
+    seconds: float        # Length of a window
+    windows: list         # Of `_WindowResult`
+    notes: list           # Of `Note`
+
+def analyse(
+    path:Path,              # A video, sound or image file
+    model=BUNDLED,          # A name in weights.toml or a model file, as in `load_model`
+    seconds:float=WINDOW_SECONDS,   # Length of a window
+    all_faces:bool=False,   # Also analyse each person's face
+    callback:Callable=None, # Called for each window as `callback(window, faces, output)`
+    hop:float=None,         # From the start of one window to the next, s; None: a third of a window
+)->Analysis:
+    "Decode the file at `path` and let the model see and hear it"
+    predict_window, notes = _WindowPredictor(load_model(model), all_faces, callback), []
     hop = seconds/3 if hop is None else hop
-    return [predict_window(w) for w in iter_windows(path, seconds, notes=notes, hop=hop)]
+    windows = [predict_window(w) for w in iter_windows(path, seconds, notes=notes, hop=hop)]
+    return Analysis(path, seconds, windows, notes)
 
 def _prediction(path, windows, card, notes):
     "The `Prediction` of a file"
@@ -275,34 +291,35 @@ def predict(
     adapt:bool=True,        # Judge a person who is followed through eight windows or more against their own mean
 )->Prediction:
     "Predict the emotion of the file at `path`; memory hardly grows with its length"
-    net, notes = load_model(model), []
-    windows = _analyse(path, net, seconds, hop, all_faces, callback, notes)
-    if adapt: windows = _adapt_persons(net, _adapt(net, windows, seconds), seconds)
-    return _prediction(path, windows, load_card(model), notes)
+    a, net = analyse(path, model, seconds, all_faces, callback, hop), load_model(model)
+    windows = _adapt_persons(net, _adapt(net, a.windows, seconds), seconds) if adapt else a.windows
+    return _prediction(path, windows, load_card(model), a.notes)
 
 # %% ../../nbs/7_inference/03_predict.ipynb #bed81ac9
+def judge_person(
+    analyses:list,          # `Analysis` of each of one person's files
+    model=BUNDLED,          # As in `analyse`
+)->list[Prediction]:        # In the same order
+    "Predictions of one person's files, each judged against the mean of all of them"
+    net, card = load_model(model), load_card(model)
+    clips, n_clips = [], 0
+    for a in analyses:
+        clips.append(n_clips + _stretches(a.windows, a.seconds))
+        n_clips = int(max(clips[-1], default=n_clips - 1)) + 1
+    results = [w for a in analyses for w in a.windows]
+    if not results: return [_prediction(a.path, [], card, a.notes) for a in analyses]
+    person = person_mean(join_evidence([w.evidence for w in results]), torch.cat(clips))
+    judged = iter(_judge(net, results, person))
+    return [_prediction(a.path, [next(judged) for _ in a.windows], card, a.notes) for a in analyses]
+
 def predict_person(
     paths:list,             # Files of one person: video, sound or image
     model=BUNDLED,          # As in `predict`
     seconds:float=WINDOW_SECONDS,   # As in `predict`
     hop:float=None,         # As in `predict`
-    callbacks:list|None=None,       # One `callback` per file, as in `predict`
 )->list[Prediction]:        # In the order of `paths`
     "Predict files of one person, each judged against the mean of all of them"
-    net, card = load_model(model), load_card(model)
-    files = []
-    for path, callback in zip(paths, callbacks or [None]*len(paths)):
-        notes = []
-        files.append((path, _analyse(path, net, seconds, hop, False, callback, notes), notes))
-    clips, n_clips = [], 0
-    for _, windows, _ in files:
-        clips.append(n_clips + _stretches(windows, seconds))
-        n_clips += int(max(clips[-1] - n_clips, default=-1)) + 1
-    results = [w for _, windows, _ in files for w in windows]
-    if not results: return [_prediction(path, windows, card, notes) for path, windows, notes in files]
-    person = person_mean(join_evidence([w.evidence for w in results]), torch.cat(clips))
-    judged = iter(_judge(net, results, person))
-    return [_prediction(path, [next(judged) for _ in windows], card, notes) for path, windows, notes in files]
+    return judge_person([analyse(path, model, seconds, hop=hop) for path in paths], model)
 
 # %% ../../nbs/7_inference/03_predict.ipynb #d4ae4d3a
 def _withheld(p, min_confidence):
@@ -359,8 +376,8 @@ def cache_entry(
     if not Path(path).is_file(): raise UserError(f'{path}: there is no such file; check the path')
     _, model_sha256 = weights_file(model)
     hop = None if hop is None else float(hop)
-    key = digest(Path(path), model_sha256, float(seconds), all_faces, hop, adapt, code_digest(predict),
-                 versions(*LIBRARIES), instruction_set())
+    settings = float(seconds), all_faces, hop, adapt
+    key = digest(Path(path), model_sha256, settings, code_digest(predict), versions(*LIBRARIES), instruction_set())
     return cache_path('predictions', key[:2], f'{key}.json')
 
 def _read_timeline(windows):
