@@ -13,7 +13,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 from .audio import RATE, iter_wave
-from .faces import ALIGNED_SIZE, CROP_SIZE, align_face, box_iou, detect_faces
+from .face_search import FaceSearch
+from .faces import ALIGNED_SIZE, CROP_SIZE, align_face, box_iou
 from .video import iter_frames, probe
 
 # %% ../../nbs/3_features/05_streaming.ipynb #e9479a2c
@@ -74,11 +75,11 @@ class Face:
         return float(np.prod(self.box[2:] - self.box[:2]))
 
 
-def _faces_of_frame(image, t, tracker):
-    "The faces in the frame at time `t`, largest first"
+def _faces_of_frame(image, t, search, tracker):
+    "The faces that `search` finds in the frame at time `t`, largest first"
     scale = min(1., MAX_SHORT_SIDE/min(image.shape[:2]))
     small = image if scale == 1 else cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
-    boxes = sorted(detect_faces(small), key=lambda b: b[0] - b[2])
+    boxes = search(small, t)
     person_ids = tracker(boxes, t)
     return [Face(i, t, box/scale, crop_face(small, box)) for i, box in zip(person_ids, boxes)]
 
@@ -149,9 +150,9 @@ def _join(a, b):
 
 def _windows(path, seconds, fps, notes):
     "Windows of `seconds`; the last one may be shorter"
-    tracker = IdentityTracker()
+    search, tracker = FaceSearch(), IdentityTracker()
     images = _sampled_frames(path, fps, notes)
-    frames = _TimedReader((t, (t, _faces_of_frame(image, t, tracker))) for t, image in images)
+    frames = _TimedReader((t, (t, _faces_of_frame(image, t, search, tracker))) for t, image in images)
     sound = _TimedReader(_sound_blocks(iter_wave(path, notes)))
     start = 0.
     while frames.next or sound.next:
