@@ -55,7 +55,9 @@ def _find_near(image, box):
     side = box[2] - box[0]
     left, top = np.maximum(0, np.floor(centre - side*_WINDOW/2)).astype(int)
     right, bottom = np.ceil(centre + side*_WINDOW/2).astype(int)
-    window = cv2.cvtColor(image[top:bottom, left:right], cv2.COLOR_RGB2GRAY)
+    window = image[top:bottom, left:right]
+    if not window.size: return []     # the frame is smaller than the one before
+    window = cv2.cvtColor(window, cv2.COLOR_RGB2GRAY)
     boxes = [b + (left, top, left, top) for b in _find(window, _FACE_SIZE/side, 0, _FOLLOW_SCORE)]
     return [b for b in boxes if box_iou(b, box) >= _MIN_IOU][:1]
 
