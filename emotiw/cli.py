@@ -443,7 +443,7 @@ def _predictor_of_person(files, model, plot, min_confidence, **options):
     load_model(model)                   # fails before anything that takes time
     callbacks = {}
     if plot:
-        from emotiw.inference.figure import Trace, save_figure     # imports matplotlib
+        from emotiw.inference.figure import Trace, save_figure  # imports matplotlib
         callbacks = {f: Trace() for f in files}
     results = _analyse_all(files, callbacks, model, **options)
     analysed = [f for f, analysis in results.items() if not isinstance(analysis, UserError)]

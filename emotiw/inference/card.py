@@ -34,7 +34,8 @@ def _data_lines(card):
 
 def _recall_lines(card):
     "Recall of each emotion"
-    return [f"- {name}: {', '.join(f'{e} {r} %' for e, r in recall.items())}" for name, recall in card['recall'].items()]
+    texts = {name: ', '.join(f'{e} {r} %' for e, r in recall.items()) for name, recall in card['recall'].items()}
+    return [f'- {name}: {text}' for name, text in texts.items()]
 
 def _clips_lines(card):
     "A markdown table of the accuracy by the number of a person's clips"

@@ -362,7 +362,8 @@ def media_files(
     return found
 
 # %% ../../nbs/7_inference/03_predict.ipynb #f3754b32
-LIBRARIES = 'torch', 'av', 'dlib-bin', 'opencv-python-headless', 'librosa', 'scipy'    # whose versions are part of the key
+# Whose versions are part of the key
+LIBRARIES = 'torch', 'av', 'dlib-bin', 'opencv-python-headless', 'librosa', 'scipy'
 
 def cache_entry(
     path:Path,              # As in `predict`

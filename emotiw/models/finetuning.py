@@ -114,7 +114,7 @@ def mixup_cross_entropy(
     net:nn.Module,            # Called with the inputs, returns logits
     inputs:tuple,             # One tensor of images `(n, h, w, 3)` uint8
     target:Tensor,            # Class probabilities `(n, classes)`
-    label_smoothing:float=0.,
+    label_smoothing:float=0., # As in `cross_entropy`
     alpha:float=1.,           # Of the Beta distribution of the first image's share
 ):                            # As `cross_entropy`, which it is in evaluation mode
     "Mean cross-entropy of the images of a batch, each mixed with another one of the batch"
