@@ -155,11 +155,11 @@ class Combination:
     temperatures: dict           # View -> expert -> temperature, for a stranger
     adapted_temperatures: dict   # The same for a person of whom many clips are known
     kappa: float                 # Clips of the average person that a person's clips are weighed against
-    voice_limit: float           # Largest mean squared deviation of the statistics of a voice
+    voice_limit: float           # Largest `voice_distance` of a voice
 
 # Nothing fitted: all experts as they are, any sound is a voice
 _ONES = {view: dict.fromkeys(experts, 1.) for view, experts in EXPERTS.items()}
-PLAIN = Combination(_ONES, _ONES, 4., torch.inf)
+PLAIN = Combination(_ONES, _ONES, 4., 9.)
 
 @dataclass(frozen=True)
 class ModelOutput:
@@ -203,12 +203,18 @@ class AudioVisualEnsemble(nn.Module):
         if not self.networks: return x.new_zeros(len(x), len(EMOTIONS))
         return torch.stack([net(x, mask).softmax(-1) for net in self.networks]).mean(0).log()
 
+    def voice_distance(self,
+        statistics:Tensor,   # `(B, 269)`
+    )->Tensor:               # `(B,)`, 0 to 9, about 1 for a voice like those of the training; NaN for NaN
+        "How far statistics are from those of the training voices"
+        expert = self.strangers['voice']
+        return ((statistics - expert.mean)/expert.std).square().clamp_max(9.).mean(-1)
+
     def is_voice(self,
         statistics:Tensor,   # `(B, 269)`
     )->Tensor:               # `(B,)` bool; False for NaN
         "Are the statistics those of a voice?"
-        expert = self.strangers['voice']
-        return ((statistics - expert.mean)/expert.std).square().mean(-1) <= self.combination.voice_limit
+        return self.voice_distance(statistics) <= self.combination.voice_limit
 
     @torch.inference_mode()
     def make_evidence(self,

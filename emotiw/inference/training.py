@@ -249,7 +249,7 @@ def shift_people(
     "Statistics with the person's mean over clips exchanged for the general mean"
     clips = pd.DataFrame(x.double().numpy()).groupby([rows.person, rows['clip']], sort=False).mean()
     people = clips.groupby(level=0, sort=False).mean().loc[rows.person].to_numpy()
-    return (x - torch.from_numpy(people) + general).to(x.dtype)
+    return (x - torch.tensor(people) + general).to(x.dtype)
 
 def fit_logistic_regression(
     x:Tensor,         # Statistics of windows, `(B, d)`; rows of NaN are left out
