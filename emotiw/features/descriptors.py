@@ -137,9 +137,10 @@ def _rhythm(energy):
     return np.log(np.sqrt(density[1:3*_RHYTHM_BANDS + 1].reshape(_RHYTHM_BANDS, 3).mean(1)) + 1e-3)
 
 def functionals(
-    frames:np.ndarray,  # Of one window, from `frame_descriptors`, `(T, 51)`, T > 1
-)->np.ndarray:          # `(269,)` float32, in the order of `functional_names`
+    frames:np.ndarray,  # Of one window, from `frame_descriptors`, `(T, 51)`, T > 1 or 0
+)->np.ndarray:          # `(269,)` float32, in the order of `functional_names`; NaN without frames
     "Statistics of the descriptors of a window"
+    if not len(frames): return np.full(len(functional_names()), np.nan, np.float32)
     mel, x, voiced = np.split(frames.astype(float), [MELS, len(COLUMNS) - 1], axis=1)
     is_voiced = voiced[:, 0] > 0
     used = is_voiced if is_voiced.sum() > 5 else np.ones(len(frames), bool)
