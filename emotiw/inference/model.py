@@ -18,12 +18,19 @@ import torch
 from torch import Tensor, nn
 from ..core import EMOTIONS, UserError
 from ..data.weight_files import weights_file
-from ..features.descriptors import COLUMNS, frame_descriptors, functional_names, functionals
+from emotiw.features.descriptors import (
+    COLUMNS,
+    frame_descriptors,
+    functional_names,
+    functionals,
+    voice_sequence,
+    voiced_span,
+)
 from ..features.faces import CROP_SIZE
 from ..features.sequences import pad_sequences
 from ..models.backbone import embed
 from ..models.networks import backbone
-from ..models.voice_network import VoiceNetwork, voice_sequence, voiced_span
+from ..models.voice_network import VoiceNetwork
 from ..models.weights import load_weights, save_weights, weights_metadata
 
 # %% ../../nbs/7_inference/02_model.ipynb #408d994f
@@ -142,6 +149,8 @@ class LogisticRegression(nn.Module):
         logits = self.linear((x - self.mean)/self.std)
         return logits.masked_fill(~self.known, -1e4).log_softmax(-1).clamp_min(-1e4)
 
+def _as_batch(frames): return pad_sequences([torch.from_numpy(voice_sequence(frames))])
+
 @dataclass(frozen=True)
 class Combination:
     "How the experts are combined; fitted on people that no expert was trained on"
@@ -218,7 +227,7 @@ class AudioVisualEnsemble(nn.Module):
         missing = torch.full((1, len(EMOTIONS)), torch.nan)
         head = self.head(f).softmax(-1).mean(0, keepdim=True).log() if len(f) else missing
         voice, network = torch.from_numpy(functionals(frames))[None], missing
-        if self.is_voice(voice): network = self.network_log_p(*pad_sequences([voice_sequence(frames)]))
+        if self.is_voice(voice): network = self.network_log_p(*_as_batch(frames))
         else: voice = torch.full_like(voice, torch.nan)
         return Evidence(face_statistics(f)[None], voice, head, network)
 
@@ -296,7 +305,7 @@ class AudioVisualEnsemble(nn.Module):
     def _attention(self, frames):
         "Mean attention of the networks to each frame; uniform without networks"
         if not self.networks: return np.full(len(frames), 1/len(frames))
-        x, mask = pad_sequences([voice_sequence(frames)])
+        x, mask = _as_batch(frames)
         steps = torch.stack([net.weights(x, mask)[0] for net in self.networks]).mean(0).numpy()
         start, stop = voiced_span(frames)
         weights = np.zeros(len(frames))

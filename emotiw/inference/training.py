@@ -23,13 +23,14 @@ from ..data.image_datasets import ImageSet
 from ..experiments.runs import Outcome
 from ..experiments.training import Batches, Schedule, fit
 from ..features.cache import Extractor, Feature, cached
+from ..features.descriptors import voice_sequence
 from ..features.faces import CROP_SIZE
 from .model import FACE_SIZE, LogisticRegression, embed_faces, face_statistics
 from .voice_training import window_weights
 from .windows import ClipWindows
 from ..models.finetuning import ImageTuning, targets, train_val_rows
 from ..models.networks import backbone
-from ..models.voice_network import voice_sequence
+
 
 # %% ../../nbs/7_inference/03_training.ipynb #080b3e45
 @dataclass(frozen=True)
@@ -171,7 +172,7 @@ def _load_windows(windows, faces, clips):
             statistics.append(face_statistics(f))
             voice.append(torch.tensor(feature['voice'][k]))
             heads.append(head(f).detach().softmax(-1).mean(0).log())                 # NaN without a face
-            sequences.append(voice_sequence(feature['frames'][feature['frame_window'] == k]))
+            sequences.append(torch.tensor(voice_sequence(feature['frames'][feature['frame_window'] == k])))
     table = pd.DataFrame(rows, columns=['clip', 'emotion', 'corpus', 'person', 'seconds'])
     return LabelledWindows(table, torch.stack(statistics), torch.stack(voice), torch.stack(heads), sequences)
 

@@ -19,9 +19,10 @@ from ..data.splits import Fold
 from ..experiments.runs import Outcome
 from ..experiments.training import Batches, Schedule, check_predictions, fit
 from ..features.cache import cached
+from ..features.descriptors import voice_sequence
 from ..features.sequences import pad_sequences
 from .windows import ClipWindows
-from ..models.voice_network import VoiceNetwork, voice_sequence
+from ..models.voice_network import VoiceNetwork
 
 # %% ../../nbs/7_inference/01_voice_training.ipynb #0906666a
 def join_corpora(
@@ -64,7 +65,7 @@ def _load_voices(windows, clips):
         feature = cached(windows, path)
         for k in range(len(feature['seconds'])):
             ids.append(clip)
-            sequences.append(voice_sequence(feature['frames'][feature['frame_window'] == k]))
+            sequences.append(torch.from_numpy(voice_sequence(feature['frames'][feature['frame_window'] == k])))
     return np.array(ids), sequences
 
 def load_voices(
