@@ -99,8 +99,8 @@ def combine_experts(
     "Product of experts; an emotion that one does not know gets the probability that the others give it"
     by_all, knows_all = known.all(0), known.all(1)
     p = log_p.sum(0).masked_fill(~by_all, -torch.inf).softmax(-1)
-    if by_all.all() or not knows_all.any(): return p
-    rest = log_p[knows_all].sum(0).softmax(-1)*~by_all
+    of_those = (log_p*knows_all[:, None, None]).sum(0).softmax(-1)*knows_all.any()
+    rest = of_those*~by_all
     return p*(1 - rest.sum(-1, keepdim=True)) + rest
 
 # %% ../../nbs/7_inference/02_model.ipynb #6c99b3cd
