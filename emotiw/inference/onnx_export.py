@@ -162,8 +162,10 @@ detect, mono = dlib.get_frontal_face_detector(), av.AudioResampler("s16", "mono"
 landmarks = dlib.shape_predictor(str(models/"shape_predictor_5_face_landmarks.dat"))
 def run(name, **inputs): return onnxruntime.InferenceSession(folder/f"{name}.onnx").run(None, inputs)
 def crop_largest_face(image):
-    boxes = sorted(detect(image, 1), key=lambda box: -box.area())[:1]
-    return [dlib.get_face_chip(image, landmarks(image, box), size=56, padding=.3667)[:48, 4:52] for box in boxes]
+    scale = 576/max(576, min(image.shape[:2]))
+    small = cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+    boxes = sorted(detect(small, 1), key=lambda box: -box.area())[:1]
+    return [dlib.get_face_chip(small, landmarks(small, box), size=56, padding=.3667)[:48, 4:52] for box in boxes]
 with av.open(clip) as f: images = [x.to_ndarray(format="rgb24") for i, x in enumerate(f.decode(video=0)) if i % 5 == 2]
 with av.open(clip) as f: samples = [p.to_ndarray()[0] for x in [*f.decode(audio=0), None] for p in mono.resample(x)]
 faces, head = run("look", crops=np.stack([crop for image in images for crop in crop_largest_face(image)]))
