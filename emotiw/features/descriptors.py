@@ -139,7 +139,7 @@ def _rhythm(energy):
 
 def functionals(
     frames:np.ndarray,  # Of one window, from `frame_descriptors`, `(T, 51)`, T > 1 or 0
-)->np.ndarray:          # `(269,)` float32, in the order of `functional_names`; NaN without frames
+)->np.ndarray:          # `(270,)` float32, in the order of `functional_names`; NaN without frames
     "Statistics of the descriptors of a window"
     if not len(frames): return np.full(len(functional_names()), np.nan, np.float32)
     mel, x, voiced = np.split(frames.astype(float), [MELS, len(COLUMNS) - 1], axis=1)

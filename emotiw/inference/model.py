@@ -46,7 +46,7 @@ VOICE_SIZE = len(functional_names())       # Number of statistics of a voice
 class Evidence:
     "What the networks make of `B` windows; NaN where a window has no face or no voice"
     faces: Tensor     # Mean and deviation of the face vectors, `(B, 512)`; NaN with fewer than two faces
-    voice: Tensor     # Statistics of the voice, `(B, 269)`
+    voice: Tensor     # Statistics of the voice, `(B, 270)`
     head: Tensor      # Logarithm of the head's mean probabilities, `(B, 7)`
     network: Tensor   # Logarithm of the networks' mean probabilities, `(B, 7)`
 
@@ -108,7 +108,7 @@ def combine_experts(
 class PersonMean:
     "Mean statistics of one person, and the number of clips behind them; NaN and 0 where there are none"
     faces: Tensor      # `(512,)`
-    voice: Tensor      # `(269,)`
+    voice: Tensor      # `(270,)`
     n_faces: int       # Clips with two faces or more
     n_sound: int       # Clips with a voice
 
@@ -206,14 +206,14 @@ class AudioVisualEnsemble(nn.Module):
         return torch.stack([net(x, mask).softmax(-1) for net in self.networks]).mean(0).log()
 
     def voice_distance(self,
-        statistics:Tensor,   # `(B, 269)`
+        statistics:Tensor,   # `(B, 270)`
     )->Tensor:               # `(B,)`, 0 to 9, about 1 for a voice like those of the training; NaN for NaN
         "How far statistics are from those of the training voices"
         expert = self.strangers['voice']
         return ((statistics - expert.mean)/expert.std).square().clamp_max(9.).mean(-1)
 
     def is_voice(self,
-        statistics:Tensor,   # `(B, 269)`
+        statistics:Tensor,   # `(B, 270)`
     )->Tensor:               # `(B,)` bool; False for NaN
         "Are the statistics those of a voice?"
         return self.voice_distance(statistics) <= self.combination.voice_limit

@@ -171,7 +171,7 @@ with av.open(clip) as f: samples = [p.to_ndarray()[0] for x in [*f.decode(audio=
 faces, head = run("look", crops=np.stack([crop for image in images for crop in crop_largest_face(image)]))
 frames = voice.frame_descriptors(np.concatenate(samples).astype(np.float32)/32768)
 heard = dict(voice=voice.functionals(frames), network=run("listen", sequence=voice.voice_sequence(frames))[0])
-sizes = dict(face_shift=512, voice_shift=269, face_share=(), voice_share=())      # all 0: a stranger
+sizes = dict(face_shift=512, voice_shift=270, face_share=(), voice_share=())      # all 0: a stranger
 p, = run("both", faces=faces, head=head, **heard, **{name: np.zeros(n, np.float32) for name, n in sizes.items()})
 for x, e in sorted(zip(p, (folder/"emotions.txt").read_text().split()), reverse=True): print(f"{e:9}{100*x:3.0f} %")
 '''

@@ -118,7 +118,7 @@ class LabelledWindows:
     "Windows of labelled clips"
     rows: pd.DataFrame   # One row per window; columns clip, emotion, corpus, person, seconds
     faces: Tensor        # `(B, 512)`, NaN with fewer than two faces
-    voice: Tensor        # `(B, 269)`, NaN without sound
+    voice: Tensor        # `(B, 270)`, NaN without sound
     head: Tensor         # Logarithm of the head's mean probabilities, `(B, 7)`, NaN without a face
     sequences: list      # Of `voice_sequence`, `(n, 51)` each; `(0, 51)` without sound
 

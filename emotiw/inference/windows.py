@@ -23,7 +23,7 @@ class ClipWindows(Extractor):
     """Face crops and descriptors of a clip's windows
 
     Arrays: `crops` `(n, 48, 48, 3)` and its window index `crop_window` `(n,)`; `frames` `(T, 51)`, as from
-    `frame_descriptors`, and its window index `frame_window` `(T,)`; `voice` `(windows, 269)`, NaN without sound;
+    `frame_descriptors`, and its window index `frame_window` `(T,)`; `voice` `(windows, 270)`, NaN without sound;
     `seconds` `(windows,)`, each window's share of the clip's length."""
     seconds: float = WINDOW_SECONDS   # Length of a window
     hop: float = WINDOW_SECONDS/3     # From the start of one window to the next, as in `predict`
