@@ -325,7 +325,7 @@ def submit(
     print(write_submission(predictions, test_clips, out))
 
 # %% ../nbs/9_cli/00_cli.ipynb #a2578a76
-CSV_FIELDS = 'path emotion reason by seconds frames faces people sound'.split()
+CSV_FIELDS = 'path emotion reason by known_from seconds frames faces people sound voice'.split()
 
 class _LineWriter:
     "Prints predictions for a person"
@@ -422,9 +422,7 @@ def _predictor_of_run(files, key, corpus):
 
 def _predictor_of_model(model, plot, min_confidence, **options):
     "A function (file, figure) -> prediction or error, by a model file; options as in `predict_cached`"
-    from emotiw.inference.model import load_model
     from emotiw.inference.predict import predict_cached
-    load_model(model)                   # fails before anything that takes time
     if not plot: return lambda f, figure: _attempt(partial(predict_cached, model=model, **options), f)
     from emotiw.inference import figure as figures  # imports matplotlib
     draw = partial(figures.plot, model=model, min_confidence=min_confidence, **options)
@@ -438,9 +436,7 @@ def _analyse_all(files, callbacks, model, **options):
 
 def _predictor_of_person(files, model, plot, min_confidence, **options):
     "A function (file, figure) -> prediction or error; all files are one person's"
-    from emotiw.inference.model import load_model
     from emotiw.inference.predict import judge_person, withhold_labels
-    load_model(model)                   # fails before anything that takes time
     callbacks = {}
     if plot:
         from emotiw.inference.figure import Trace, save_figure  # imports matplotlib
@@ -504,8 +500,10 @@ def predict(
         0., min=0., max=1., metavar='P', help='Give no label whose probability is below P; probabilities stay.'),
 ):
     "Predict the emotion of clips. Exits with 1 if a file cannot be analysed, with 3 if one has no label."
+    from emotiw.inference.model import load_model
     from emotiw.inference.predict import media_files, withhold_labels
     _check_options(as_json, as_csv, plot, all_faces, model, corpus, window, hop, same_person, adapt)
+    if not corpus: load_model(model)    # fails before anything that takes time
     options = dict(seconds=window, all_faces=all_faces, hop=hop)
     paths = media_files(files)
     if corpus: predictor = _predictor_of_run(paths, model, corpus)

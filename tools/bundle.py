@@ -1,5 +1,5 @@
 """Train the model that comes with the package, write its page and its hash in weights.toml:
-python tools/bundle.py CORPUS IMAGES"""
+python tools/bundle.py CORPUS VOICES IMAGES"""
 import re
 import shutil
 import sys
@@ -15,12 +15,13 @@ NOTEBOOK, REPORT = ROOT/'nbs/studies/train_bundled_model.ipynb', ROOT/'reports/b
 MODEL, REGISTRY = ROOT/'emotiw/emotiw-small.safetensors', ROOT/'emotiw/weights.toml'
 
 
-def train(corpus, images):
+def train(corpus, voices, images):
     "Run the notebook; keep its tables and the model's file"
-    shown = dict(corpus='/'.join(corpus.parts[-2:]), images=images.name, scale='full')
+    names = dict(corpus='/'.join(corpus.parts[-2:]), voices='/'.join(voices.parts[-2:]), images=images.name)
     with local_cluster() as client, tempfile.TemporaryDirectory() as out:
-        local = dict(corpus=str(corpus), images=str(images), out=out, cluster=client.scheduler.address)
-        execute(NOTEBOOK, REPORT/'bundled.ipynb', shown, **local)
+        local = dict(corpus=str(corpus), voices=str(voices), images=str(images))
+        local |= dict(out=out, cluster=client.scheduler.address)
+        execute(NOTEBOOK, REPORT/'bundled.ipynb', names | dict(scale='full'), **local)
         for p in Path(out).glob('*.csv'): shutil.copy(p, REPORT)
         shutil.copy(Path(out)/MODEL.name, MODEL)
 
