@@ -181,7 +181,7 @@ class AudioVisualEnsemble(nn.Module):
         combination:Combination=PLAIN,
     ):
         super().__init__()
-        self.combination = combination
+        self.combination, self.card = combination, {}
         self.face = backbone('small', size=CROP_SIZE)
         self.head = nn.Linear(FACE_SIZE, len(EMOTIONS))
         sizes = dict(faces=2*FACE_SIZE, voice=VOICE_SIZE)
@@ -333,6 +333,7 @@ def _load(path, sha256):
         raise UserError(f'{path}: holds weights, but no model of `emotiw predict`; '
                         'those are written by studies/train_bundled_model')
     model = AudioVisualEnsemble(settings['members'], Combination(**settings['combination']))
+    model.card = weights_metadata(path)['card']
     return load_weights(model, path, sha256)
 
 def load_model(

@@ -28,7 +28,6 @@ from emotiw.inference.model import (
     VIEW_TEXT,
     Evidence,
     join_evidence,
-    load_card,
     load_model,
     person_mean,
 )
@@ -244,6 +243,13 @@ class Analysis:
     windows: list         # Of `_WindowResult`
     notes: list           # Of `Note`
 
+def _analyse(path, net, seconds, all_faces, callback, hop):
+    "The `Analysis` of a file by a loaded model"
+    predict_window, notes = _WindowPredictor(net, all_faces, callback), []
+    hop = seconds/3 if hop is None else hop
+    windows = [predict_window(w) for w in iter_windows(path, seconds, notes=notes, hop=hop)]
+    return Analysis(path, seconds, windows, notes)
+
 def analyse(
     path:Path,              # A video, sound or image file
     model=BUNDLED,          # A name in weights.toml or a model file, as in `load_model`
@@ -253,10 +259,7 @@ def analyse(
     hop:float=None,         # From the start of one window to the next, s; None: a third of a window
 )->Analysis:
     "Decode the file at `path` and let the model see and hear it"
-    predict_window, notes = _WindowPredictor(load_model(model), all_faces, callback), []
-    hop = seconds/3 if hop is None else hop
-    windows = [predict_window(w) for w in iter_windows(path, seconds, notes=notes, hop=hop)]
-    return Analysis(path, seconds, windows, notes)
+    return _analyse(path, load_model(model), seconds, all_faces, callback, hop)
 
 def _prediction(path, windows, card, notes):
     "The `Prediction` of a file"
@@ -291,9 +294,10 @@ def predict(
     adapt:bool=True,        # Judge a person who is followed through eight windows or more against their own mean
 )->Prediction:
     "Predict the emotion of the file at `path`; memory hardly grows with its length"
-    a, net = analyse(path, model, seconds, all_faces, callback, hop), load_model(model)
+    net = load_model(model)
+    a = _analyse(path, net, seconds, all_faces, callback, hop)
     windows = _adapt_persons(net, _adapt(net, a.windows, seconds), seconds) if adapt else a.windows
-    return _prediction(path, windows, load_card(model), a.notes)
+    return _prediction(path, windows, net.card, a.notes)
 
 # %% ../../nbs/7_inference/05_predict.ipynb #bed81ac9
 def judge_person(
@@ -301,16 +305,15 @@ def judge_person(
     model=BUNDLED,          # As in `analyse`
 )->list[Prediction]:        # In the same order
     "Predictions of one person's files, each judged against the mean of all of them"
-    net, card = load_model(model), load_card(model)
-    clips, n_clips = [], 0
+    net, clips, n_clips = load_model(model), [], 0
     for a in analyses:
         clips.append(n_clips + _stretches(a.windows, a.seconds))
         n_clips = int(max(clips[-1], default=n_clips - 1)) + 1
     results = [w for a in analyses for w in a.windows]
-    if not results: return [_prediction(a.path, [], card, a.notes) for a in analyses]
+    if not results: return [_prediction(a.path, [], net.card, a.notes) for a in analyses]
     person = person_mean(join_evidence([w.evidence for w in results]), torch.cat(clips))
     judged = iter(_judge(net, results, person))
-    return [_prediction(a.path, [next(judged) for _ in a.windows], card, a.notes) for a in analyses]
+    return [_prediction(a.path, [next(judged) for _ in a.windows], net.card, a.notes) for a in analyses]
 
 def predict_person(
     paths:list,             # Files of one person: video, sound or image
