@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['NAMES', 'KINDS', 'KAPPAS', 'GROUP_SIZES', 'VOICE_MARGIN', 'groups_of_people', 'fold_without', 'inner_folds',
-           'fit_experts', 'choose_strengths', 'assemble', 'window_evidence', 'predict_windows', 'predict_clips',
-           'groups_of_clips', 'fit_temperatures', 'with_combination', 'fit_kappa', 'fit_voice_limit', 'fit_combination']
+           'fit_experts', 'choose_strengths', 'assemble', 'window_evidence', 'predict_clips', 'groups_of_clips',
+           'fit_temperatures', 'with_combination', 'fit_kappa', 'fit_voice_limit', 'fit_combination']
 
 # %% ../../nbs/7_inference/04_fitting.ipynb #8384d5db
 import copy
@@ -152,26 +152,10 @@ def _row_shifts(model, evidence, groups, clips):
             shifts[modality][0][rows], shifts[modality][1][rows] = shift, share
     return shifts
 
-def predict_windows(
-    model:AudioVisualEnsemble,
-    evidence:Evidence,     # Of `window_evidence`
-    view:str,              # A key of `EXPERTS`: the modalities to use
-    shifts:dict,           # As of `_row_shifts` or `AudioVisualEnsemble.person_shift`
-)->Tensor:                 # `(B, 7)`; zeros where the modalities are missing
-    "Probabilities of windows from one view"
-    available = dict(faces=evidence.has('faces'), sound=evidence.has('sound'))
-    available['both'] = available['faces'] & available['sound']
-    p = torch.zeros(len(evidence), len(EMOTIONS))
-    rows = available[view].nonzero()[:, 0]
-    row_shifts = {m: (shift[rows] if shift.ndim > 1 else shift, share[rows] if torch.is_tensor(share) else share)
-                  for m, (shift, share) in shifts.items()}
-    if len(rows): p[rows] = model.predict_view(view, evidence[rows], row_shifts)
-    return p
-
 def predict_clips(
     model:AudioVisualEnsemble,
     windows:LabelledWindows,
-    view:str,                     # As in `predict_windows`
+    view:str,                     # 'faces', 'sound' or 'both': modalities to use, as far as a window has them
     groups=None,                  # Group of each window, `(B,)`; None: every clip is a stranger's
     evidence:Evidence|None=None,  # Of `window_evidence`, if it is there already
 )->pd.DataFrame:                  # Probabilities: one row per clip, one column per emotion
@@ -179,7 +163,7 @@ def predict_clips(
     evidence = window_evidence(model, windows) if evidence is None else evidence
     clips = windows.rows['clip'].to_numpy()
     shifts = model.person_shift(None) if groups is None else _row_shifts(model, evidence, np.asarray(groups), clips)
-    p = predict_windows(model, evidence, view, shifts).numpy()
+    p = model.predict_shifted(evidence.only(view), shifts).numpy()
     weighted = pd.DataFrame(p, columns=EMOTIONS).mul(windows.rows.seconds.to_numpy(), axis=0)
     by_clip = weighted.groupby(clips, sort=False).sum()
     return by_clip.div(by_clip.sum(axis=1).replace(0, 1), axis=0)

@@ -9,7 +9,7 @@ __all__ = ['VIEW_TEXT', 'EXPERTS', 'MODALITY', 'FACE_SIZE', 'VOICE_SIZE', 'PLAIN
 
 # %% ../../nbs/7_inference/02_model.ipynb #1d20e65e
 import copy
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from functools import lru_cache
 from pathlib import Path
 import cv2
@@ -58,6 +58,13 @@ class Evidence:
     )->Tensor:          # `(B,)` bool
         "Which windows have it"
         return ~(self.head if modality == 'faces' else self.network)[:, 0].isnan()
+
+    def only(self,
+        modality:str,   # 'faces' or 'sound'; 'both' changes nothing
+    ):                  # `Evidence`
+        "The same windows without the other modality"
+        other = dict(faces=('voice', 'network'), sound=('faces', 'head')).get(modality, ())
+        return replace(self, **{name: torch.full_like(getattr(self, name), torch.nan) for name in other})
 
     @property
     def views(self)->list[str]:
@@ -271,17 +278,25 @@ class AudioVisualEnsemble(nn.Module):
         return torch.stack([self.strangers[e].known if e in self.strangers else everything for e in EXPERTS[view]])
 
     @torch.inference_mode()
+    def predict_shifted(self,
+        evidence:Evidence,
+        shifts:dict,        # As from `person_shift`, `(B, size)` and `(B, 1)` if each window has its own
+    )->Tensor:              # `(B, 7)`; zeros for a window without face and voice
+        "Probabilities of windows, each from the modalities that it has"
+        p, views = torch.zeros(len(evidence), len(EMOTIONS)), np.array(evidence.views)
+        def part(x, rows): return x[rows] if torch.is_tensor(x) and x.ndim > 1 else x
+        for view in EXPERTS:
+            rows = torch.from_numpy(np.flatnonzero(views == view))
+            of_rows = {m: (part(shift, rows), part(share, rows)) for m, (shift, share) in shifts.items()}
+            if len(rows): p[rows] = self.predict_view(view, evidence[rows], of_rows)
+        return p
+
     def predict_evidence(self,
         evidence:Evidence,
         person:PersonMean|None=None,   # Whose windows they are; None: a stranger
     )->Tensor:                         # `(B, 7)`; zeros for a window without face and voice
-        "Probabilities of windows"
-        p = torch.zeros(len(evidence), len(EMOTIONS))
-        views, shifts = np.array(evidence.views), self.person_shift(person)
-        for view in EXPERTS:
-            rows = torch.from_numpy(np.flatnonzero(views == view))
-            if len(rows): p[rows] = self.predict_view(view, evidence[rows], shifts)
-        return p
+        "Probabilities of windows of one person"
+        return self.predict_shifted(evidence, self.person_shift(person))
 
     @torch.inference_mode()
     def predict_features(self,
