@@ -540,8 +540,9 @@ def export(
 @app.command()
 def card(model:str=typer.Argument('emotiw-small', help='As in predict.')):
     "Print a model card: training data and terms, accuracy, failures."
-    from emotiw.inference import model as models
-    print(models.card_text(models.load_card(model)))
+    from emotiw.inference.card import card_text
+    from emotiw.inference.model import load_card
+    print(card_text(load_card(model)))
 
 # %% ../nbs/9_cli/00_cli.ipynb #7f45fb33
 @app.command(context_settings=dict(allow_extra_args=True, ignore_unknown_options=True))
