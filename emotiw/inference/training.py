@@ -214,6 +214,7 @@ def fit_logistic_regression(
     if len(fitted.classes_) == 2: weight, bias = np.vstack([-weight, weight])/2, np.concatenate([-bias, bias])/2
     expert.known[:] = False
     expert.known[fitted.classes_] = True
+    for parameter in expert.linear.parameters(): parameter.zero_()     # of unknown emotions: equal fits, equal files
     expert.linear.weight[fitted.classes_] = torch.from_numpy(weight).float()
     expert.linear.bias[fitted.classes_] = torch.from_numpy(bias).float()
     return expert.eval()
