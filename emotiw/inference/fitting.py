@@ -92,7 +92,7 @@ def fit_experts(
     return experts
 
 def _loss(expert, x, windows):
-    "Weighted mean negative log-probability of the correct emotion, over windows with statistics"
+    "Weighted mean negative log-probability of the correct emotion, over windows with statistics; NaN without any"
     valid = ~x[:, 0].isnan()
     log_p = expert(x[valid]).gather(1, windows.targets[valid][:, None])[:, 0]
     return float(-(log_p.clamp_min(-10)*windows.weights[valid]).sum()/windows.weights[valid].sum())
@@ -101,7 +101,7 @@ def choose_strengths(
     pairs:list,        # Of `LabelledWindows`: to train on, and of people left out
     strengths:tuple,   # To choose from
 )->dict:               # (name, kind) -> strength
-    "The strength of each regression that predicts left-out people best"
+    "The strength of each regression that predicts left-out people best; pairs in which these lack the statistics do not count"
     losses = {}
     for strength in strengths:
         for train, left_out in pairs:
@@ -109,7 +109,7 @@ def choose_strengths(
             for (name, kind), expert in experts.items():
                 x = _statistics(left_out, name, kind, experts[name, 'strangers'].mean)
                 losses.setdefault((name, kind), {}).setdefault(strength, []).append(_loss(expert, x, left_out))
-    return {key: min(by_strength, key=lambda s: np.mean(by_strength[s])) for key, by_strength in losses.items()}
+    return {key: min(by_strength, key=lambda s: np.nanmean(by_strength[s])) for key, by_strength in losses.items()}
 
 # %% ../../nbs/7_inference/04_fitting.ipynb #62ddd141
 def assemble(
@@ -172,7 +172,7 @@ def groups_of_clips(
     windows:LabelledWindows,
     n:int,             # Clips in a group
     seed:int=0,
-    by_emotion:bool=False,   # Fill the groups emotion by emotion, so that most hold one or two emotions
+    by_emotion:bool=False,   # Fill the groups emotion by emotion, so that small ones hold one or two emotions
 )->np.ndarray:         # Group of each window, `(B,)`
     "Each person's clips, in random order, in groups of `n`; the last one of a person may be smaller"
     rng = np.random.default_rng(seed)
