@@ -101,7 +101,7 @@ def choose_strengths(
     pairs:list,        # Of `LabelledWindows`: to train on, and of people left out
     strengths:tuple,   # To choose from
 )->dict:               # (name, kind) -> strength
-    "The strength of each regression that predicts left-out people best; pairs in which these lack the statistics do not count"
+    "The strength of each regression that predicts left-out people best, where these have the statistics"
     losses = {}
     for strength in strengths:
         for train, left_out in pairs:
