@@ -32,6 +32,7 @@ from emotiw.inference.model import (
     person_mean,
 )
 from ..instruction_set import instruction_set
+from ..reproducibility import device
 
 # %% ../../nbs/7_inference/05_predict.ipynb #1067ac9c
 BY = VIEW_TEXT | {'': 'nothing'}    # View -> modalities, as printed
@@ -179,11 +180,15 @@ def _stretches(results, seconds):
     "Index of the stretch of one window's length in which each window begins, `(B,)`"
     return torch.tensor([int(r.start/seconds + 1e-6) for r in results])
 
+def _known_from(person, view):
+    "Clips behind the means that a window of this view is judged against; 0: as a stranger's, such as a still image"
+    counts = dict(faces=person.n_faces, sound=person.n_sound, both=max(person.n_faces, person.n_sound))
+    return counts.get(view, 0)
+
 def _judge(net, results, person):
     "The results with the probabilities of a known person"
     p = net.predict_evidence(join_evidence([r.evidence for r in results]), person).numpy()
-    n = max(person.n_faces, person.n_sound)
-    return [replace(r, p=row, known_from=n) for r, row in zip(results, p)]
+    return [replace(r, p=row, known_from=_known_from(person, r.view)) for r, row in zip(results, p)]
 
 def _adapt(net, results, seconds):
     "Results in the same order; those of people who are followed long enough are judged against the person's mean"
@@ -366,7 +371,7 @@ def media_files(
 
 # %% ../../nbs/7_inference/05_predict.ipynb #f3754b32
 # Whose versions are part of the key
-LIBRARIES = 'torch', 'av', 'dlib-bin', 'opencv-python-headless', 'librosa', 'scipy'
+LIBRARIES = 'numpy', 'torch', 'av', 'dlib-bin', 'opencv-python-headless', 'librosa', 'scipy'
 
 def cache_entry(
     path:Path,              # As in `predict`
@@ -381,7 +386,8 @@ def cache_entry(
     _, model_sha256 = weights_file(model)
     hop = None if hop is None else float(hop)
     settings = float(seconds), all_faces, hop, adapt
-    key = digest(Path(path), model_sha256, settings, code_digest(predict), versions(*LIBRARIES), instruction_set())
+    machine = versions(*LIBRARIES), device(), instruction_set()
+    key = digest(Path(path), model_sha256, settings, code_digest(predict), machine)
     return cache_path('predictions', key[:2], f'{key}.json')
 
 def _read_timeline(windows):
