@@ -464,8 +464,8 @@ def _check_options(as_json, as_csv, plot, all_faces, model, corpus, window, hop,
         raise UserError(f'--hop {hop:g}: windows of {window:g} s would leave parts of a file out; '
                         f'choose at most {window:g}, or a longer --window')
     if as_json and as_csv: raise UserError('--json and --csv: choose one of them')
-    if corpus and (plot or hop or all_faces or same_person):
-        raise UserError("--plot, --hop, --all-faces and --same-person need a model that predicts windows; "
+    if corpus and (plot or hop or all_faces or same_person or not adapt):
+        raise UserError("--plot, --hop, --all-faces, --no-adapt and --same-person need a model that predicts windows; "
                         "a table's run predicts whole clips")
     if not corpus and re.fullmatch('[0-9a-f]{6,32}', model):
         raise UserError(f"{model}: looks like the key of a table's run; "
