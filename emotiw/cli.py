@@ -445,8 +445,11 @@ def _predictor_of_person(files, model, plot, min_confidence, **options):
     analysed = [f for f, analysis in results.items() if not isinstance(analysis, UserError)]
     results |= dict(zip(analysed, judge_person([results[f] for f in analysed], model)))
     def predictor(f, figure):
-        if plot and f in analysed: save_figure(withhold_labels(results[f], min_confidence), callbacks[f], figure)
-        return results[f]
+        if not plot or f not in analysed: return results[f]
+        def draw(f):
+            save_figure(withhold_labels(results[f], min_confidence), callbacks[f], figure)
+            return results[f]
+        return _attempt(draw, f)
     return predictor
 
 def _figure_paths(files, folder):
@@ -491,7 +494,7 @@ def predict(
         None, min=.2, help='From the start of one window to the next, seconds; default: a third of a window. '
                            'Equal to --window: no overlap.'),
     same_person:bool=typer.Option(
-        False, '--same-person', help='All files show one person: judge each against the mean of all. '
+        False, '--same-person', help='All files show one person: judge each against the mean of all, at the end. '
                                      'More often right from about four clips on, if they show several emotions.'),
     adapt:bool=typer.Option(
         True, '--adapt/--no-adapt', help='Judge a person who is followed through eight windows or more against their '

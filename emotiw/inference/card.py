@@ -79,7 +79,8 @@ def card_text(
     previous = '; '.join(f'{name} {k_of_n}' for name, k_of_n in card['previous'].items())
     return '\n'.join([
         f"**{card['name']}**{warning}", '', 'Trained on', '', *_data_lines(card), '',
-        'Accuracy on people left out of the training, their intervals over people', '', *accuracy_lines(card), '',
+        'Accuracy on people left out of the training, intervals over people; the clips of a known person are judged '
+        'together, without labels (transductive)', '', *accuracy_lines(card), '',
         f"Faces and sound of strangers, before: {previous}.", '',
         'Recall', '', *_recall_lines(card), '',
         "Accuracy by the number of a person's clips that are judged together", '', *_clips_lines(card), '',

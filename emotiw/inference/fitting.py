@@ -91,25 +91,32 @@ def fit_experts(
             experts[name, kind] = fit_logistic_regression(x, windows.targets, windows.weights, strengths[name, kind])
     return experts
 
-def _loss(expert, x, windows):
-    "Weighted mean negative log-probability of the correct emotion, over windows with statistics; NaN without any"
+def _correct_log_p(expert, x, windows):
+    "Clip -> mean log-probability of the correct emotion over its windows with statistics"
     valid = ~x[:, 0].isnan()
-    log_p = expert(x[valid]).gather(1, windows.targets[valid][:, None])[:, 0]
-    return float(-(log_p.clamp_min(-10)*windows.weights[valid]).sum()/windows.weights[valid].sum())
+    log_p = expert(x[valid]).gather(1, windows.targets[valid][:, None])[:, 0].clamp_min(-10)
+    return pd.Series(log_p, windows.rows['clip'][valid.numpy()]).groupby(level=0, sort=False).mean()
+
+def _mean_over_corpora(by_clip):
+    "Mean of values by clip, weighted as in the training; infinite without clips"
+    if not len(by_clip): return np.inf
+    return np.average(by_clip, weights=corpus_weights(by_clip.index.str.partition('/').get_level_values(0)))
 
 def choose_strengths(
     pairs:list,        # Of `LabelledWindows`: to train on, and of people left out
     strengths:tuple,   # To choose from
 )->dict:               # (name, kind) -> strength
     "The strength of each regression that predicts left-out people best, where these have the statistics"
-    losses = {}
+    by_clip = {}
     for strength in strengths:
         for train, left_out in pairs:
             experts = fit_experts(train, {(name, kind): strength for name in NAMES for kind in KINDS})
             for (name, kind), expert in experts.items():
                 x = _statistics(left_out, name, kind, experts[name, 'strangers'].mean)
-                losses.setdefault((name, kind), {}).setdefault(strength, []).append(_loss(expert, x, left_out))
-    return {key: min(by_strength, key=lambda s: np.nanmean(by_strength[s])) for key, by_strength in losses.items()}
+                found = by_clip.setdefault((name, kind), {}).setdefault(strength, [])
+                found.append(_correct_log_p(expert, x, left_out))
+    def loss(tables): return -_mean_over_corpora(pd.concat(tables))
+    return {key: min(tables, key=lambda s: loss(tables[s])) for key, tables in by_clip.items()}
 
 # %% ../../nbs/7_inference/04_fitting.ipynb #62ddd141
 def assemble(
@@ -207,24 +214,29 @@ class _LeftOut:
     known: Tensor      # `(E, 7)`
     targets: Tensor    # `(B,)`
     clip: Tensor       # Index of the clip, `(B,)`
-    weights: Tensor    # Of the clips
+    weights: Tensor    # Of the clips, as in the training
 
-def _left_out(model, windows, evidence, view, kind):
-    "The `_LeftOut` of one model"
-    modalities = dict(faces=['faces'], sound=['sound'], both=['faces', 'sound'], image=['faces'])[view]
-    rows = torch.stack([evidence.has(m) for m in modalities]).all(0).nonzero()[:, 0]
-    table = windows.rows.iloc[rows.numpy()]
-    clip, names = pd.factorize(table['clip'])
-    weights = corpus_weights(table.drop_duplicates('clip').corpus) if len(table) else torch.zeros(0)
-    log_p = _view_log_p(model, evidence, windows, view, kind)[:, rows]
-    return _LeftOut(log_p, model.known(view), windows.targets[rows], torch.from_numpy(clip), weights.double())
+def _left_out(models, view, kind):
+    "The `_LeftOut` of all models together; None without windows"
+    log_p, known, targets, clips = [], [], [], []
+    for model, windows, evidence in models:
+        modalities = dict(faces=['faces'], sound=['sound'], both=['faces', 'sound'])[view]
+        rows = torch.stack([evidence.has(m) for m in modalities]).all(0).nonzero()[:, 0]
+        log_p.append(_view_log_p(model, evidence, windows, view, kind)[:, rows])
+        known.append(model.known(view))
+        targets.append(windows.targets[rows])
+        clips.append(windows.rows['clip'].to_numpy()[rows.numpy()])
+    clip, names = pd.factorize(np.concatenate(clips))
+    if not len(names): return None
+    weights = corpus_weights([name.partition('/')[0] for name in names]).double()
+    return _LeftOut(torch.cat(log_p, 1), torch.stack(known).all(0), torch.cat(targets), torch.from_numpy(clip), weights)
 
-def _fit_view(tables, experts, prior=.01):
-    "Temperatures of one view from `_LeftOut`s, rounded to three decimals"
+def _fit_view(t, experts, prior=.01):
+    "Temperatures of one view from a `_LeftOut`, rounded to three decimals"
     def loss(log_temperatures):
         inverse = torch.from_numpy(np.exp(-log_temperatures))[:, None, None]
-        losses = [_clip_loss(combine_experts(t.log_p*inverse, t.known), t.targets, t.clip, t.weights) for t in tables]
-        return float(np.mean(losses)) + prior*float(np.sum(log_temperatures**2))
+        p = combine_experts(t.log_p*inverse, t.known)
+        return _clip_loss(p, t.targets, t.clip, t.weights) + prior*float(np.sum(log_temperatures**2))
     bounds, options = [(-2, 4)]*len(experts), dict(maxiter=60)
     fitted = minimize(loss, np.zeros(len(experts)), method='L-BFGS-B', bounds=bounds, options=options).x
     return {expert: round(float(np.exp(x)), 3) for expert, x in zip(experts, fitted)}
@@ -236,9 +248,7 @@ def fit_temperatures(
     "Temperatures that fit left-out people best; 1 for the head alone, which is calibrated, and without clips"
     temperatures = {view: dict.fromkeys(experts, 1.) for view, experts in EXPERTS.items()}
     for view in 'faces', 'sound', 'both':
-        tables = [_left_out(*m, view, kind) for m in models]
-        tables = [t for t in tables if len(t.targets)]
-        if tables: temperatures[view] = _fit_view(tables, EXPERTS[view])
+        if left_out := _left_out(models, view, kind): temperatures[view] = _fit_view(left_out, EXPERTS[view])
     return temperatures
 
 # %% ../../nbs/7_inference/04_fitting.ipynb #af88e36d
@@ -254,41 +264,37 @@ def with_combination(
 KAPPAS = .25, .5, 1., 2., 4., 8.
 GROUP_SIZES = 1, 2, 4, 8, 16
 
-def _natural_view(windows):
-    "'both' for a corpus with faces, else 'sound', for each window"
-    has_faces = ~windows.head[:, 0].isnan()
-    by_corpus = pd.Series(has_faces.numpy()).groupby(windows.rows.corpus).transform('mean')
-    return np.where(by_corpus > .5, 'both', 'sound')
-
-def _known_loss(model, windows, evidence, kappa):
-    "Mean loss over group sizes and corpora"
+def _known_log_p(model, windows, evidence, kappa):
+    "Corpus and group size -> log-probabilities of the correct emotions of the corpus' clips"
     model = with_combination(model, replace(model.combination, kappa=kappa))
-    losses, views = [], _natural_view(windows)
-    for corpus in windows.rows.corpus.unique():
-        rows = np.flatnonzero(windows.rows.corpus == corpus)
-        part, part_evidence, view = windows.select(windows.rows['clip'].iloc[rows]), evidence[rows], views[rows[0]]
-        truth = part.rows.drop_duplicates('clip').set_index('clip').emotion
-        for n in GROUP_SIZES:
-            p = predict_clips(model, part, view, groups_of_clips(part, n), part_evidence)
-            correct = np.array([p.at[c, e] for c, e in truth.items()])
-            losses.append(-np.log(np.maximum(correct, 1e-9)).mean())
-    return np.mean(losses)
+    truth = windows.rows.drop_duplicates('clip').set_index('clip')
+    log_p = {}
+    for n in GROUP_SIZES:
+        p = predict_clips(model, windows, 'both', groups_of_clips(windows, n), evidence)
+        correct = np.log([max(p.at[clip, emotion], 1e-9) for clip, emotion in truth.emotion.items()])
+        for corpus in truth.corpus.unique(): log_p[corpus, n] = correct[truth.corpus == corpus]
+    return log_p
+
+def _known_loss(models, kappa):
+    "Mean over corpora and group sizes of the mean loss over clips"
+    tables = [_known_log_p(*m, kappa) for m in models]
+    keys = sorted({key for table in tables for key in table})
+    return -np.mean([np.concatenate([t[key] for t in tables if key in t]).mean() for key in keys])
 
 def fit_kappa(
     models:list,        # As in `fit_temperatures`; their temperatures are fitted already
 )->float:               # One of `KAPPAS`
     "The shrinkage that fits groups of left-out people's clips best"
-    losses = {kappa: np.mean([_known_loss(*m, kappa) for m in models]) for kappa in KAPPAS}
-    return min(losses, key=losses.get)
+    return min(KAPPAS, key=lambda kappa: _known_loss(models, kappa))
 
-VOICE_MARGIN = 1.25     # Our choice: other microphones and rooms than those of the training
+VOICE_MARGIN = 1.75     # Our choice: other microphones and rooms than those of the training
 
 def fit_voice_limit(
     models:list,        # As in `fit_temperatures`
 )->float:
-    "The largest distance of a left-out person's voice, with a margin"
+    "The distance that 99 % of left-out people's windows stay below, with a margin"
     distances = torch.cat([model.voice_distance(windows.voice) for model, windows, _ in models])
-    return round(VOICE_MARGIN*float(distances.nan_to_num(0.).max()), 2)
+    return round(VOICE_MARGIN*float(distances.nanquantile(.99)), 2)
 
 def fit_combination(
     models:list,        # As in `fit_temperatures`

@@ -95,6 +95,7 @@ def _weighted_mean(probabilities, weights):
 
 def _joint_view(views):
     "The view that covers all modalities of `views`; '' if there are none"
+    if set(views) - {''} == {'image'}: return 'image'
     parts = dict(both=('faces', 'sound'), image=('faces',))
     modalities = {m for view in views for m in parts.get(view, (view,)) if m}
     return 'both' if len(modalities) == 2 else ''.join(modalities)
