@@ -1,4 +1,4 @@
-// The heads of a sortable table become buttons: a click sorts by the first number of a cell, else by its text. What is empty stays below.
+// The heads of a sortable table become buttons. A click sorts by the first number of a cell, else by its text; empty cells stay last.
 const value = cell => {
   const text = cell.textContent.trim(), number = parseFloat(text.replace('\u2212', '-'));
   return text === '' ? null : isNaN(number) ? text.toLowerCase() : number;
