@@ -39,7 +39,7 @@ def _recall_lines(card):
 
 def _clips_lines(card):
     "A markdown table of the accuracy by the number of a person's clips"
-    sizes = list(next(iter(card['by_clips'].values())))
+    sizes = sorted(next(iter(card['by_clips'].values())), key=int)
     lines = ['| clips of the person | ' + ' | '.join(sizes) + ' |', '|' + ' --- |'*(len(sizes) + 1)]
     for name, curve in card['by_clips'].items():
         lines.append(f"| {name} | {' | '.join(f'{curve[n]:.0f} %' for n in sizes)} |")

@@ -244,7 +244,7 @@ NO_VOICE = 'no face, and no voice in the sound'
 @dataclass(frozen=True)
 class Analysis:
     "What the model makes of a file's windows, each person a stranger"
-    path: Path
+    path: Path            # The file
     seconds: float        # Length of a window
     windows: list         # Of `_WindowResult`
     notes: list           # Of `Note`

@@ -145,8 +145,8 @@ class LabelledWindows:
 @dataclass(frozen=True)
 class FaceParts:
     "Weight files of the face network and its head"
-    network: Path
-    head: Path
+    network: Path   # Of the face network
+    head: Path      # Of its head
 
     def load_head(self):
         "The head"
@@ -200,7 +200,7 @@ def fit_logistic_regression(
     x:Tensor,         # Statistics of windows, `(B, d)`; rows of NaN are left out
     targets:Tensor,   # Indices of emotions, `(B,)`
     weights:Tensor,   # `(B,)`
-    strength:float,
+    strength:float,   # scikit-learn's `C`: one over the weight of the penalty
 )->LogisticRegression:
     "A logistic regression on the windows that have statistics"
     valid = ~x[:, 0].isnan()

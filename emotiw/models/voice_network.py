@@ -103,8 +103,8 @@ class VoiceNetwork(nn.Module):
     "Four convolutions over time, attentive statistics, a linear layer"
     def __init__(self,
         inputs:tuple,         # Training sequences `(B, N, 51)` and their mask, for standardisation
-        n_classes:int,
-        channels:int=96,
+        n_classes:int,        # Number of outputs
+        channels:int=96,      # Of each convolution
         dropout:float=.4,     # Before the linear layer; half as much in the convolutions
     ):
         super().__init__()
