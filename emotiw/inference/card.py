@@ -22,8 +22,7 @@ def accuracy_lines(
         cells = [name]
         for kind in KINDS:
             a = card['accuracy'][kind][view]
-            low, high = a.get('group_low', a['low']), a.get('group_high', a['high'])
-            cells += [f"{a['k_of_n']} = {a['ours']:.1f} %", f'{low:.1f} to {high:.1f}']
+            cells += [f"{a['k_of_n']} = {a['ours']:.1f} %", f"{a['low']:.1f} to {a['high']:.1f}"]
         lines.append(f"| {' | '.join(cells)} |")
     return lines
 
