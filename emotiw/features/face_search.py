@@ -85,7 +85,7 @@ class FaceSearch:
         self.boxes = []            # Faces of the last frame
         self.next_search = -inf    # Time of the next search everywhere, s
         self.next_fine = -inf      # Time of the next fine search, s
-        self.empty_blocks = None   # Block means of the last frame that was searched without success
+        self.empty_blocks = None   # Block means of the last frame that even a fine search found empty
 
     def __call__(self,
         image,     # The next frame, RGB, `(h, w, 3)` uint8, contiguous
@@ -104,10 +104,11 @@ class FaceSearch:
         blocks = _block_means(image)
         if self._is_empty(blocks): return []
         boxes = _find_everywhere(image)
-        if not boxes and nobody and t >= self.next_fine:
+        is_fine = not boxes and nobody and t >= self.next_fine
+        if is_fine:
             self.next_fine = t + self.fine_interval
             boxes = _find_everywhere(image, fine=True)
-        self.empty_blocks = None if boxes else blocks
+        self.empty_blocks = blocks if is_fine and not boxes else None
         return boxes
 
     def _is_empty(self, blocks):

@@ -13,7 +13,9 @@ from ..features.sequences import Standardise
 from .attention import TransformerAttention
 
 # %% ../../nbs/5_models/20_voice_network.ipynb #1f2bbf8a
-def _uniform(n, low, high): return low + (high - low)*torch.rand(n)
+def _uniform(x, low, high):
+    "A random number for each sequence of `x`, on its device"
+    return low + (high - low)*torch.rand(len(x), device=x.device)
 
 def random_segment(
     x:Tensor,           # `(B, N, d)`
@@ -23,15 +25,15 @@ def random_segment(
 )->tuple:               # `(B, length, d)` and its mask
     "A random segment of each sequence, at a random speed; a shorter sequence is padded"
     n = mask.sum(1)
-    step = _uniform(len(x), 1 - speed, 1 + speed)
-    start = (n - 1 - step*(length - 1)).clamp_min(0)*torch.rand(len(x))
-    position = start[:, None] + step[:, None]*torch.arange(length)
+    step = _uniform(x, 1 - speed, 1 + speed)
+    start = (n - 1 - step*(length - 1)).clamp_min(0)*_uniform(x, 0, 1)
+    position = start[:, None] + step[:, None]*torch.arange(length, device=x.device)
     inside = (position <= n[:, None] - 1).to(x.dtype)
     position = position.clamp_max(n[:, None] - 1)
     below = position.floor().long()
     above = (below + 1).clamp_max(x.shape[1] - 1)
     share = (position - below)[..., None]
-    rows = torch.arange(len(x))[:, None]
+    rows = torch.arange(len(x), device=x.device)[:, None]
     return ((1 - share)*x[rows, below] + share*x[rows, above])*inside[..., None], inside
 
 def shift_bands(
@@ -39,8 +41,8 @@ def shift_bands(
     limit:int=2,      # Largest shift, bands
 )->Tensor:            # The same shape
     "Each sequence with its bands shifted at random; the outermost band is repeated"
-    shift = torch.randint(-limit, limit + 1, (len(x), 1))
-    bands = (torch.arange(x.shape[-1]) - shift).clamp(0, x.shape[-1] - 1)
+    shift = torch.randint(-limit, limit + 1, (len(x), 1), device=x.device)
+    bands = (torch.arange(x.shape[-1], device=x.device) - shift).clamp(0, x.shape[-1] - 1)
     return x.gather(2, bands[:, None].expand_as(x))
 
 def blank_block(
@@ -50,9 +52,9 @@ def blank_block(
 )->Tensor:         # The same shape
     "Each sequence with a random block set to 0"
     size = x.shape[dim]
-    length = torch.randint(limit, (len(x), 1))
-    start = (_uniform(len(x), 0, 1)[:, None]*(size - length)).long()
-    index = torch.arange(size)
+    length = torch.randint(limit, (len(x), 1), device=x.device)
+    start = (_uniform(x, 0, 1)[:, None]*(size - length)).long()
+    index = torch.arange(size, device=x.device)
     outside = ((index < start) | (index >= start + length)).to(x.dtype)
     return x*(outside[:, :, None] if dim == 1 else outside[:, None])
 
@@ -62,7 +64,7 @@ def augment_voice(
 )->tuple:            # `(B, 128, 51)` and its mask
     "Random segment, shifted and tilted bands, blanks"
     x, mask = random_segment(x, mask)
-    mel = shift_bands(x[..., :MELS]) + .1*torch.randn(len(x), 1, MELS)
+    mel = shift_bands(x[..., :MELS]) + .1*torch.randn(len(x), 1, MELS, device=x.device)
     x = torch.cat([blank_block(mel, 2, 8), x[..., MELS:]], 2)
     return blank_block(x, 1, 20)*mask[..., None], mask
 
