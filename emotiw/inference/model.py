@@ -246,8 +246,8 @@ class AudioVisualEnsemble(nn.Module):
     )->dict:                      # Modality -> the shift `(size,)` of its statistics, and lambda
         "How far a person's statistics are shifted"
         shifts = {}
-        for modality, name in dict(faces='faces', sound='voice').items():
-            general = self.strangers[name].mean
+        for name, expert in self.strangers.items():
+            modality, general = MODALITY[name], expert.mean
             n = getattr(person, f'n_{modality}', 0)
             share = n/(n + self.combination.kappa)
             shifts[modality] = share*(getattr(person, name) - general) if n else torch.zeros_like(general), share
@@ -261,10 +261,10 @@ class AudioVisualEnsemble(nn.Module):
         "Probabilities of windows of one view"
         strangers = dict(head=evidence.head.clamp_min(LOWEST), network=evidence.network.clamp_min(LOWEST))
         adapted = dict(strangers)
-        for expert, modality in dict(faces='faces', voice='sound').items():
+        for expert in self.strangers:
             x = getattr(evidence, expert)
             strangers[expert] = self.strangers[expert](x)
-            adapted[expert] = self.adapted[expert](x - shifts[modality][0])
+            adapted[expert] = self.adapted[expert](x - shifts[MODALITY[expert]][0])
         scores = []
         for expert in EXPERTS[view]:
             share = shifts[MODALITY[expert]][1]

@@ -109,6 +109,7 @@ class FaceEmbeddings(Extractor):
 
     def __call__(self, path):
         windows = cached(self.windows, path)
+        if not len(windows['crops']): return Feature(dict(f=np.zeros((0, FACE_SIZE), np.float32)), windows.notes)
         network = backbone('small', weights=self.weights)
         return Feature(dict(f=embed_faces(network, windows['crops']).numpy()), windows.notes)
 
