@@ -33,10 +33,10 @@ def page():
 
 
 def register():
-    "Write the file's hash into its entry"
-    entry = r'(\[emotiw-small\][^\[]*?sha256 = ")[0-9a-f]+'
+    "Write the file's hash into every entry that names the file"
+    entry = rf'(path = "package:emotiw/{re.escape(MODEL.name)}"\nsha256 = ")[0-9a-f]+'
     text, n = re.subn(entry, rf'\g<1>{file_sha256(MODEL)}', REGISTRY.read_text())
-    assert n == 1, f'{REGISTRY} has no entry emotiw-small'
+    assert n == 2, f'{REGISTRY}: {n} entries name {MODEL.name}; they should be emotiw-small and emotiw-faces'
     REGISTRY.write_text(text)
 
 
