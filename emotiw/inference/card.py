@@ -67,7 +67,8 @@ def _face_lines(card):
     return [f"Still images of the {faces['part']} part of {faces['set']}: {faces['with_frequencies']} correct with the "
             f"set's own frequencies of emotions; with equal ones, as in predict, {faces['k_of_n']} = "
             f"{faces['ours']:.1f} % ({faces['low']:.1f} to {faces['high']:.1f}), mean recall {faces['uar']:.1f} %.", '',
-        f"{d['emotion']}: of {d['pictures']} images, {d['alone']} are recognised as a still image and "
+        f"{d['emotion']}: of {d['pictures']} images, {d['alone']} are recognised as a still image, "
+        f"{d['with_its_voice']} with a voice of {d['emotion']} ({d['its_voice_alone']} of these voices alone), "
         f"{d['with_a_neutral_voice']} with a neutral voice{''.join(false_alarms)}."]
 
 def card_text(

@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['NAMES', 'KINDS', 'KAPPAS', 'GROUP_SIZES', 'VOICE_MARGIN', 'groups_of_people', 'fold_without', 'inner_folds',
            'fit_experts', 'choose_strengths', 'assemble', 'window_evidence', 'predict_clips', 'groups_of_clips',
-           'fit_temperatures', 'with_combination', 'fit_kappa', 'fit_voice_limit', 'fit_combination']
+           'fit_means', 'fit_temperatures', 'with_combination', 'fit_kappas', 'fit_voice_limit', 'fit_combination']
 
 # %% ../../nbs/7_inference/04_fitting.ipynb #8384d5db
 import copy
@@ -27,11 +27,13 @@ from emotiw.inference.model import (
     Evidence,
     combine_experts,
     person_mean,
+    pool_windows,
 )
 from emotiw.inference.training import (
     FaceParts,
     LabelledWindows,
     fit_logistic_regression,
+    people_means,
     shift_people,
 )
 from .voice_training import corpus_weights, network_probabilities
@@ -148,15 +150,15 @@ def window_evidence(
 
 # %% ../../nbs/7_inference/04_fitting.ipynb #940ee989
 def _row_shifts(model, evidence, groups, clips):
-    "`person_shift` for each window: modality -> shifts `(B, d)`, lambdas `(B, 1)`"
+    "`person_shift` for each window: expert -> shifts `(B, d)`, lambdas `(B, 1)`"
     n = len(evidence)
-    shifts = {m: (torch.zeros(n, len(shift)), torch.zeros(n, 1)) for m, (shift, _) in model.person_shift(None).items()}
+    shifts = {e: (torch.zeros(n, len(shift)), torch.zeros(n, 1)) for e, (shift, _) in model.person_shift(None).items()}
     _, clip_index = np.unique(clips, return_inverse=True)
     for group in np.unique(groups):
         rows = np.flatnonzero(groups == group)
         person = person_mean(evidence[rows], torch.from_numpy(clip_index[rows]))
-        for modality, (shift, share) in model.person_shift(person).items():
-            shifts[modality][0][rows], shifts[modality][1][rows] = shift, share
+        for expert, (shift, share) in model.person_shift(person).items():
+            shifts[expert][0][rows], shifts[expert][1][rows] = shift, share
     return shifts
 
 def predict_clips(
@@ -171,9 +173,9 @@ def predict_clips(
     clips = windows.rows['clip'].to_numpy()
     shifts = model.person_shift(None) if groups is None else _row_shifts(model, evidence, np.asarray(groups), clips)
     p = model.predict_shifted(evidence.only(view), shifts).numpy()
-    weighted = pd.DataFrame(p, columns=EMOTIONS).mul(windows.rows.seconds.to_numpy(), axis=0)
-    by_clip = weighted.groupby(clips, sort=False).sum()
-    return by_clip.div(by_clip.sum(axis=1).replace(0, 1), axis=0)
+    seconds, rows = windows.rows.seconds.to_numpy(), pd.Series(range(len(p))).groupby(clips, sort=False).indices
+    pooled = {clip: pool_windows(p[i], seconds[i]) for clip, i in rows.items()}
+    return pd.DataFrame.from_dict(pooled, orient='index', columns=EMOTIONS)
 
 def groups_of_clips(
     windows:LabelledWindows,
@@ -192,20 +194,31 @@ def groups_of_clips(
     return windows.rows['clip'].map(group).to_numpy()
 
 # %% ../../nbs/7_inference/04_fitting.ipynb #039f4721
+def fit_means(
+    models:list,    # (model, its `LabelledWindows` of left-out people, their `Evidence`)
+)->dict:            # Expert -> seven numbers
+    "Mean log-probabilities of head and networks over left-out people; 0 without clips"
+    means = {}
+    for expert in PLAIN.means:
+        people = pd.concat([people_means(getattr(evidence, expert), windows.rows) for _, windows, evidence in models])
+        means[expert] = people.mean().fillna(0.).round(4).tolist()
+    return means
+
 def _view_log_p(model, evidence, windows, view, kind):
     "Log-probabilities of a view's experts `(E, B, 7)` in double precision; zeros where one has no input"
-    log_p = dict(head=evidence.head, network=evidence.network)
-    for name in NAMES:
-        x = getattr(evidence, name)
-        if kind == 'adapted': x = shift_people(x, windows.rows, model.strangers[name].mean)
-        log_p[name] = getattr(model, kind)[name](x)
-    return torch.stack([log_p[expert] for expert in EXPERTS[view]]).double().nan_to_num(0.)
+    log_p = []
+    for expert in EXPERTS[view]:
+        x = getattr(evidence, expert)
+        if kind == 'adapted': x = shift_people(x, windows.rows, model.general_mean(expert))
+        log_p.append(model.log_p(kind, expert, x))
+    return torch.stack(log_p).double().nan_to_num(0.)
 
 def _clip_loss(p, targets, clip, weights):
-    "Weighted mean over clips of minus the log-probability of the correct emotion, averaged over a clip's windows"
-    correct = p.gather(1, targets[:, None])[:, 0]
-    per_clip = torch.zeros(len(weights), dtype=p.dtype).index_add(0, clip, correct)/clip.bincount()
-    return float(-(per_clip.clamp_min(1e-9).log()*weights).sum()/weights.sum())
+    "Weighted mean over clips of minus the log-probability of the correct emotion, pooled over a clip's windows"
+    summed = p.new_zeros(len(weights), p.shape[1]).index_add(0, clip, p.clamp_min(1e-5).log())
+    log_p = (summed/clip.bincount()[:, None]).log_softmax(-1)
+    of_clip = targets.new_zeros(len(weights)).scatter(0, clip, targets)
+    return float(-(log_p.gather(1, of_clip[:, None])[:, 0]*weights).sum()/weights.sum())
 
 @dataclass(frozen=True)
 class _LeftOut:
@@ -231,18 +244,17 @@ def _left_out(models, view, kind):
     weights = corpus_weights([name.partition('/')[0] for name in names]).double()
     return _LeftOut(torch.cat(log_p, 1), torch.stack(known).all(0), torch.cat(targets), torch.from_numpy(clip), weights)
 
-def _fit_view(t, experts, prior=.01):
+def _fit_view(t, experts):
     "Temperatures of one view from a `_LeftOut`, rounded to three decimals"
     def loss(log_temperatures):
         inverse = torch.from_numpy(np.exp(-log_temperatures))[:, None, None]
-        p = combine_experts(t.log_p*inverse, t.known)
-        return _clip_loss(p, t.targets, t.clip, t.weights) + prior*float(np.sum(log_temperatures**2))
+        return _clip_loss(combine_experts(t.log_p, t.log_p*inverse, t.known), t.targets, t.clip, t.weights)
     bounds, options = [(-2, 4)]*len(experts), dict(maxiter=60)
     fitted = minimize(loss, np.zeros(len(experts)), method='L-BFGS-B', bounds=bounds, options=options).x
     return {expert: round(float(np.exp(x)), 3) for expert, x in zip(experts, fitted)}
 
 def fit_temperatures(
-    models:list,    # (model, its `LabelledWindows` of left-out people, their `Evidence`)
+    models:list,    # As in `fit_means`
     kind:str,       # 'strangers' or 'adapted'
 )->dict:            # View -> expert -> temperature
     "Temperatures that fit left-out people best; 1 for the head alone, which is calibrated, and without clips"
@@ -261,12 +273,11 @@ def with_combination(
     other.combination = combination
     return other
 
-KAPPAS = .25, .5, 1., 2., 4., 8.
-GROUP_SIZES = 1, 2, 4, 8, 16
+KAPPAS = .5, 1., 2., 4., 8., 16.
+GROUP_SIZES = 2, 4, 8, 16
 
-def _known_log_p(model, windows, evidence, kappa):
+def _known_log_p(model, windows, evidence):
     "Corpus and group size -> log-probabilities of the correct emotions of the corpus' clips"
-    model = with_combination(model, replace(model.combination, kappa=kappa))
     truth = windows.rows.drop_duplicates('clip').set_index('clip')
     log_p = {}
     for n in GROUP_SIZES:
@@ -275,32 +286,37 @@ def _known_log_p(model, windows, evidence, kappa):
         for corpus in truth.corpus.unique(): log_p[corpus, n] = correct[truth.corpus == corpus]
     return log_p
 
-def _known_loss(models, kappa):
+def _known_loss(models, combination):
     "Mean over corpora and group sizes of the mean loss over clips"
-    tables = [_known_log_p(*m, kappa) for m in models]
+    tables = [_known_log_p(with_combination(model, combination), *rest) for model, *rest in models]
     keys = sorted({key for table in tables for key in table})
     return -np.mean([np.concatenate([t[key] for t in tables if key in t]).mean() for key in keys])
 
-def fit_kappa(
-    models:list,        # As in `fit_temperatures`; their temperatures are fitted already
-)->float:               # One of `KAPPAS`
-    "The shrinkage that fits groups of left-out people's clips best"
-    return min(KAPPAS, key=lambda kappa: _known_loss(models, kappa))
+def fit_kappas(
+    models:list,                # As in `fit_means`
+    combination:Combination,    # Its temperatures and means are fitted already
+)->dict:                        # Expert -> one of `KAPPAS`
+    "The shrinkages that fit groups of left-out people's clips best"
+    for experts in NAMES, tuple(combination.means):
+        tried = [replace(combination, kappas=combination.kappas | dict.fromkeys(experts, k)) for k in KAPPAS]
+        combination = min(tried, key=lambda c: _known_loss(models, c))
+    return combination.kappas
 
 VOICE_MARGIN = 1.75     # Our choice: other microphones and rooms than those of the training
 
 def fit_voice_limit(
-    models:list,        # As in `fit_temperatures`
+    models:list,        # As in `fit_means`
 )->float:
     "The distance that 99 % of left-out people's windows stay below, with a margin"
     distances = torch.cat([model.voice_distance(windows.voice) for model, windows, _ in models])
     return round(VOICE_MARGIN*float(distances.nanquantile(.99)), 2)
 
 def fit_combination(
-    models:list,        # As in `fit_temperatures`
+    models:list,        # As in `fit_means`
 )->Combination:
-    "Temperatures, shrinkage and the limit of a voice, fitted on left-out people"
+    "Means, temperatures, shrinkage and the limit of a voice, fitted on left-out people"
+    means, voice_limit = fit_means(models), fit_voice_limit(models)
+    models = [(with_combination(model, replace(PLAIN, means=means)), *rest) for model, *rest in models]
     temperatures, adapted = (fit_temperatures(models, kind) for kind in KINDS)
-    combination = Combination(temperatures, adapted, PLAIN.kappa, fit_voice_limit(models))
-    models = [(with_combination(model, combination), *rest) for model, *rest in models]
-    return replace(combination, kappa=fit_kappa(models))
+    combination = Combination(temperatures, adapted, means, PLAIN.kappas, voice_limit)
+    return replace(combination, kappas=fit_kappas(models, combination))

@@ -4,9 +4,9 @@
 
 # %% auto #0
 __all__ = ['VIEW_TEXT', 'EXPERTS', 'MODALITY', 'FACE_SIZE', 'VOICE_SIZE', 'LOWEST', 'PLAIN', 'BUNDLED', 'Evidence',
-           'join_evidence', 'embed_faces', 'face_statistics', 'combine_experts', 'PersonMean', 'person_mean',
-           'LogisticRegression', 'Combination', 'ModelOutput', 'AudioVisualEnsemble', 'save_model', 'load_model',
-           'load_card']
+           'join_evidence', 'embed_faces', 'log_mean', 'face_statistics', 'combine_experts', 'pool_windows',
+           'PersonMean', 'person_mean', 'LogisticRegression', 'Combination', 'ModelOutput', 'AudioVisualEnsemble',
+           'save_model', 'load_model', 'load_card']
 
 # %% ../../nbs/7_inference/02_model.ipynb #1d20e65e
 import copy
@@ -48,8 +48,8 @@ class Evidence:
     "What the networks make of `B` windows; NaN where a window has no face or no voice"
     faces: Tensor     # Mean and deviation of the face vectors, `(B, 512)`; NaN with fewer than two faces
     voice: Tensor     # Statistics of the voice, `(B, 270)`
-    head: Tensor      # Logarithm of the head's mean probabilities, `(B, 7)`
-    network: Tensor   # Logarithm of the networks' mean probabilities, `(B, 7)`
+    head: Tensor      # Logarithm of the head's mean probabilities, as from `log_mean`, `(B, 7)`
+    network: Tensor   # The same of the networks, `(B, 7)`
 
     def __len__(self): return len(self.head)
     def __getitem__(self, rows): return Evidence(*(getattr(self, f.name)[rows] for f in fields(self)))
@@ -92,6 +92,12 @@ def embed_faces(
     as_is, mirrored = (torch.from_numpy(embed(network, x)) for x in (grey, grey[:, :, ::-1].copy()))
     return (as_is + mirrored)/2
 
+def log_mean(
+    p:Tensor,    # Probabilities, `(n, ...)`
+)->Tensor:       # `(...)`; NaN for n = 0
+    "Logarithm of the mean over rows, at least that of 1e-5: one certain clip must not decide a person's mean"
+    return p.mean(0).clamp_min(1e-5).log()
+
 def face_statistics(
     f:Tensor,   # Face vectors of a window, `(n, d)`
 )->Tensor:      # `(2 d,)`; NaN for fewer than two
@@ -101,22 +107,37 @@ def face_statistics(
 
 # %% ../../nbs/7_inference/02_model.ipynb #a25b6ac8
 def combine_experts(
-    log_p:Tensor,     # Log-probabilities of `E` experts divided by their temperatures, `(E, B, 7)`
+    log_p:Tensor,     # Log-probabilities of `E` experts, `(E, B, 7)`
+    divided:Tensor,   # The same divided by the experts' temperatures
     known:Tensor,     # Which emotions each expert knows, `(E, 7)` bool
 )->Tensor:            # Probabilities `(B, 7)`
     "Product of experts; an emotion that one does not know gets the probability that the others give it"
     by_all, knows_all = known.all(0), known.all(1)
-    p = log_p.sum(0).masked_fill(~by_all, -torch.inf).softmax(-1)
+    p = divided.sum(0).masked_fill(~by_all, -torch.inf).softmax(-1)
     of_those = (log_p*knows_all[:, None, None]).sum(0).softmax(-1)*knows_all.any()
     rest = of_those*~by_all
     return p*(1 - rest.sum(-1, keepdim=True)) + rest
 
+# %% ../../nbs/7_inference/02_model.ipynb #a348fd2b
+def pool_windows(
+    p,          # Probabilities of windows `(B, 7)`, zeros without face and voice
+    weights,    # Of the windows, `(B,)`
+)->np.ndarray:  # `(7,)`; zeros if no window has any
+    "Weighted geometric mean of the windows that have probabilities; none counts as less than 1e-5"
+    p, weights = np.reshape(p, (-1, len(EMOTIONS))).astype(float), np.asarray(weights, float)
+    seen = p.any(1)
+    if not seen.any(): return np.zeros(len(EMOTIONS))
+    pooled = np.exp(np.average(np.log(p[seen].clip(1e-5)), 0, weights[seen]))
+    return pooled/pooled.sum()
+
 # %% ../../nbs/7_inference/02_model.ipynb #6c99b3cd
 @dataclass(frozen=True)
 class PersonMean:
-    "Mean statistics of one person, and the number of clips behind them; NaN and 0 where there are none"
+    "Mean `Evidence` of one person, and the number of clips behind it; NaN and 0 where there are none"
     faces: Tensor      # `(512,)`
     voice: Tensor      # `(270,)`
+    head: Tensor       # `(7,)`
+    network: Tensor    # `(7,)`
     n_faces: int       # Clips with two faces or more
     n_sound: int       # Clips with a voice
 
@@ -132,11 +153,11 @@ def person_mean(
     evidence:Evidence,       # Windows of one person
     clip:Tensor|None=None,   # Index of the clip of each window, `(B,)`; None: each window counts as a clip
 )->PersonMean:
-    "Mean statistics of a person; every clip counts the same"
+    "Mean evidence of a person; every clip counts the same"
     if clip is None: clip = torch.arange(len(evidence))
-    faces, n_faces = _mean_over_clips(evidence.faces, clip)
-    voice, n_sound = _mean_over_clips(evidence.voice, clip)
-    return PersonMean(faces, voice, n_faces, n_sound)
+    means = {f.name: _mean_over_clips(getattr(evidence, f.name), clip) for f in fields(evidence)}
+    counts = dict(n_faces=means['faces'][1], n_sound=means['voice'][1])
+    return PersonMean(**{name: mean for name, (mean, _) in means.items()}, **counts)
 
 # %% ../../nbs/7_inference/02_model.ipynb #e833a396
 LOWEST = -1e4     # Log-probability, at least: of probability 0 it would be -inf, and 0 times that no number
@@ -166,12 +187,14 @@ class Combination:
     "How the experts are combined; fitted on people that no expert was trained on"
     temperatures: dict           # View -> expert -> temperature, for a stranger
     adapted_temperatures: dict   # The same for a person of whom many clips are known
-    kappa: float                 # Clips of the average person that a person's clips are weighed against
+    means: dict                  # Head and network -> mean over people of its log-probabilities, seven numbers
+    kappas: dict                 # Expert -> clips of the average person that a person's clips are weighed against
     voice_limit: float           # Largest `voice_distance` of a voice
 
 # Nothing fitted: all experts as they are, any sound is a voice
 _ONES = {view: dict.fromkeys(experts, 1.) for view, experts in EXPERTS.items()}
-PLAIN = Combination(_ONES, _ONES, 4., 9.)
+_ZEROS = dict.fromkeys(('head', 'network'), [0.]*len(EMOTIONS))
+PLAIN = Combination(_ONES, _ONES, _ZEROS, kappas=dict.fromkeys(MODALITY, 4.), voice_limit=9.)
 
 @dataclass(frozen=True)
 class ModelOutput:
@@ -213,7 +236,7 @@ class AudioVisualEnsemble(nn.Module):
     )->Tensor:         # `(B, 7)`
         "Logarithm of the mean probabilities of the voice networks"
         if not self.networks: return x.new_zeros(len(x), len(EMOTIONS))
-        return torch.stack([net(x, mask).softmax(-1) for net in self.networks]).mean(0).log()
+        return log_mean(torch.stack([net(x, mask).softmax(-1) for net in self.networks]))
 
     def voice_distance(self,
         statistics:Tensor,   # `(B, 270)`
@@ -234,24 +257,38 @@ class AudioVisualEnsemble(nn.Module):
         frames:np.ndarray,    # Of the window's sound, from `frame_descriptors`, `(T, 51)`
     )->Evidence:              # One row
         "What the networks make of a window"
-        missing = torch.full((1, len(EMOTIONS)), torch.nan)
-        head = self.head(f).softmax(-1).mean(0, keepdim=True).log() if len(f) else missing
-        voice, network = torch.from_numpy(functionals(frames))[None], missing
+        head = log_mean(self.head(f).softmax(-1))[None]
+        voice = torch.from_numpy(functionals(frames))[None]
         if self.is_voice(voice): network = self.network_log_p(*_as_batch(frames))
-        else: voice = torch.full_like(voice, torch.nan)
+        else: voice, network = torch.full_like(voice, torch.nan), torch.full_like(head, torch.nan)
         return Evidence(face_statistics(f)[None], voice, head, network)
+
+    def general_mean(self,
+        expert:str,   # A key of `MODALITY`
+    )->Tensor:        # `(size,)`
+        "Mean over people of what an expert sees"
+        if expert in self.strangers: return self.strangers[expert].mean
+        return torch.tensor(self.combination.means[expert])
 
     def person_shift(self,
         person:PersonMean|None,   # None: a stranger
-    )->dict:                      # Modality -> the shift `(size,)` of its statistics, and lambda
-        "How far a person's statistics are shifted"
+    )->dict:                      # Expert -> the shift `(size,)` of what it sees, and lambda
+        "How far a person's evidence is shifted"
         shifts = {}
-        for name, expert in self.strangers.items():
-            modality, general = MODALITY[name], expert.mean
-            n = getattr(person, f'n_{modality}', 0)
-            share = n/(n + self.combination.kappa)
-            shifts[modality] = share*(getattr(person, name) - general) if n else torch.zeros_like(general), share
+        for expert, modality in MODALITY.items():
+            general, n_others = self.general_mean(expert), max(getattr(person, f'n_{modality}', 0) - 1, 0)
+            share = n_others/(n_others + self.combination.kappas[expert])
+            shift = share*(getattr(person, expert) - general) if n_others else torch.zeros_like(general)
+            shifts[expert] = shift, share
         return shifts
+
+    def log_p(self,
+        kind:str,     # 'strangers' or 'adapted'
+        expert:str,   # A key of `MODALITY`
+        x:Tensor,     # What it sees, `(B, size)`
+    )->Tensor:        # `(B, 7)`; NaN where `x` is
+        "Log-probabilities of an expert; those of head and networks are what these see"
+        return getattr(self, kind)[expert](x) if expert in self.strangers else x
 
     def predict_view(self,
         view:str,             # A key of `EXPERTS`
@@ -259,19 +296,14 @@ class AudioVisualEnsemble(nn.Module):
         shifts:dict,          # As from `person_shift`
     )->Tensor:                # `(B, 7)`
         "Probabilities of windows of one view"
-        strangers = dict(head=evidence.head.clamp_min(LOWEST), network=evidence.network.clamp_min(LOWEST))
-        adapted = dict(strangers)
-        for expert in self.strangers:
-            x = getattr(evidence, expert)
-            strangers[expert] = self.strangers[expert](x)
-            adapted[expert] = self.adapted[expert](x - shifts[MODALITY[expert]][0])
-        scores = []
+        c, log_p, divided = self.combination, [], []
         for expert in EXPERTS[view]:
-            share = shifts[MODALITY[expert]][1]
-            stranger_score = strangers[expert]/self.combination.temperatures[view][expert]
-            adapted_score = adapted[expert]/self.combination.adapted_temperatures[view][expert]
-            scores.append(((1 - share)*stranger_score + share*adapted_score).nan_to_num(0.))
-        return combine_experts(torch.stack(scores), self.known(view))
+            x, (shift, share) = getattr(evidence, expert), shifts[expert] if view != 'image' else (0., 0.)
+            stranger = (1 - share)*self.log_p('strangers', expert, x)
+            adapted = share*self.log_p('adapted', expert, x - shift)
+            log_p.append(stranger + adapted)
+            divided.append(stranger/c.temperatures[view][expert] + adapted/c.adapted_temperatures[view][expert])
+        return combine_experts(*(torch.stack(x).nan_to_num(0.) for x in (log_p, divided)), self.known(view))
 
     def known(self,
         view:str,   # A key of `EXPERTS`
@@ -290,7 +322,7 @@ class AudioVisualEnsemble(nn.Module):
         def part(x, rows): return x[rows] if torch.is_tensor(x) and x.ndim > 1 else x
         for view in EXPERTS:
             rows = torch.from_numpy(np.flatnonzero(views == view))
-            of_rows = {m: (part(shift, rows), part(share, rows)) for m, (shift, share) in shifts.items()}
+            of_rows = {e: (part(shift, rows), part(share, rows)) for e, (shift, share) in shifts.items()}
             if len(rows): p[rows] = self.predict_view(view, evidence[rows], of_rows)
         return p
 

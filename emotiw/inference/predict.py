@@ -30,6 +30,7 @@ from emotiw.inference.model import (
     join_evidence,
     load_model,
     person_mean,
+    pool_windows,
 )
 from ..instruction_set import instruction_set
 from ..reproducibility import device
@@ -87,11 +88,6 @@ def _by_emotion(p):
 def _top_emotion(p):
     "The most probable emotion; None if all probabilities are zero"
     return EMOTIONS[int(np.argmax(p))] if np.any(p) else None
-
-def _weighted_mean(probabilities, weights):
-    "Mean of the arrays in `probabilities`; zeros if there is none"
-    if not len(probabilities): return np.zeros(len(EMOTIONS))
-    return sum(w*p for w, p in zip(weights, probabilities))/sum(weights)
 
 def _joint_view(views):
     "The view that covers all modalities of `views`; '' if there are none"
@@ -184,7 +180,8 @@ def _stretches(results, seconds):
 def _known_from(person, view):
     "Clips behind the means that a window of this view is judged against; 0: as a stranger's, such as a still image"
     counts = dict(faces=person.n_faces, sound=person.n_sound, both=max(person.n_faces, person.n_sound))
-    return counts.get(view, 0)
+    n = counts.get(view, 0)
+    return n if n > 1 else 0     # one clip tells nothing about the person
 
 def _judge(net, results, person):
     "The results with the probabilities of a known person"
@@ -219,7 +216,7 @@ def _window_prediction(w):
 def _merge_person(who, results):
     "The `PersonPrediction` of one person, from the windows with that person"
     windows_of = Counter(t for r in results for t in r.times)     # time of a frame -> number of windows
-    p = _weighted_mean([r.p for r in results], [sum(1/windows_of[t] for t in r.times) for r in results])
+    p = pool_windows([r.p for r in results], [sum(1/windows_of[t] for t in r.times) for r in results])
     box = tuple(results[0].box.round(1).tolist())
     timeline = tuple(map(_window_prediction, results))
     return PersonPrediction(who, min(windows_of), max(windows_of), box, len(windows_of), _top_emotion(p),
@@ -235,7 +232,7 @@ def _merge_persons(windows):
 def _file_probabilities(windows):
     "Probabilities of the file, `(7,)`; zeros without face and sound"
     labelled = [w for w in windows if w.view]
-    return _weighted_mean([w.p for w in labelled], seconds_shared([(w.start, w.stop) for w in labelled]))
+    return pool_windows([w.p for w in labelled], seconds_shared([(w.start, w.stop) for w in labelled]))
 
 # %% ../../nbs/7_inference/05_predict.ipynb #7eb66c5e
 NO_INPUT = 'no face and no sound'              # Reasons of a file without a label

@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['SCALES', 'Recipe', 'fit_temperature', 'HeadConfig', 'train_head', 'FaceEmbeddings', 'LabelledWindows', 'FaceParts',
-           'load_windows', 'shift_people', 'fit_logistic_regression']
+           'load_windows', 'people_means', 'shift_people', 'fit_logistic_regression']
 
 # %% ../../nbs/7_inference/03_training.ipynb #9577c718
 from dataclasses import dataclass
@@ -25,7 +25,7 @@ from ..experiments.training import Batches, Schedule, fit
 from ..features.cache import Extractor, Feature, cached
 from ..features.descriptors import voice_sequence
 from ..features.faces import CROP_SIZE
-from .model import FACE_SIZE, LogisticRegression, embed_faces, face_statistics
+from .model import FACE_SIZE, LogisticRegression, embed_faces, face_statistics, log_mean
 from .voice_training import window_weights
 from .windows import ClipWindows
 from ..models.finetuning import ImageTuning, targets, train_val_rows
@@ -120,7 +120,7 @@ class LabelledWindows:
     rows: pd.DataFrame   # One row per window; columns clip, emotion, corpus, person, seconds
     faces: Tensor        # `(B, 512)`, NaN with fewer than two faces
     voice: Tensor        # `(B, 270)`, NaN without sound
-    head: Tensor         # Logarithm of the head's mean probabilities, `(B, 7)`, NaN without a face
+    head: Tensor         # Logarithm of the head's mean probabilities, as from `log_mean`, `(B, 7)`, NaN without a face
     sequences: list      # Of `voice_sequence`, `(n, 51)` each; `(0, 51)` without sound
 
     def __len__(self): return len(self.rows)
@@ -172,7 +172,7 @@ def _load_windows(windows, faces, clips):
             rows.append((clip, emotion, clip.partition('/')[0], person, float(seconds)))
             statistics.append(face_statistics(f))
             voice.append(torch.tensor(feature['voice'][k]))
-            heads.append(head(f).detach().softmax(-1).mean(0).log())                 # NaN without a face
+            heads.append(log_mean(head(f).detach().softmax(-1)))
             sequences.append(torch.tensor(voice_sequence(feature['frames'][feature['frame_window'] == k])))
     table = pd.DataFrame(rows, columns=['clip', 'emotion', 'corpus', 'person', 'seconds'])
     return LabelledWindows(table, torch.stack(statistics), torch.stack(voice), torch.stack(heads), sequences)
@@ -187,15 +187,22 @@ def load_windows(
     return _load_windows(windows, faces, tuple(map(tuple, columns.to_numpy())))
 
 # %% ../../nbs/7_inference/03_training.ipynb #7fdaac07
-def shift_people(
-    x:Tensor,           # Statistics of windows, `(B, d)`, NaN where there are none
+def people_means(
+    x:Tensor,           # What an expert sees of windows, `(B, d)`, NaN where there is nothing
     rows:pd.DataFrame,  # Of `LabelledWindows`: columns clip and person
-    general:Tensor,     # Mean statistics of all people, `(d,)`
-)->Tensor:              # `(B, d)`
-    "Statistics with the person's mean over clips exchanged for the general mean"
+)->pd.DataFrame:        # One row per person, `d` columns
+    "Mean over each person's clips of the mean over the clip's windows"
     clips = pd.DataFrame(x.double().numpy()).groupby([rows.person, rows['clip']], sort=False).mean()
-    people = clips.groupby(level=0, sort=False).mean().loc[rows.person].to_numpy()
-    return (x - torch.tensor(people) + general).to(x.dtype)
+    return clips.groupby(level=0, sort=False).mean()
+
+def shift_people(
+    x:Tensor,           # As in `people_means`
+    rows:pd.DataFrame,  # As in `people_means`
+    general:Tensor,     # Mean over all people, `(d,)`
+)->Tensor:              # `(B, d)`
+    "What an expert sees, with the person's mean exchanged for the general mean"
+    means = people_means(x, rows).loc[rows.person].to_numpy()
+    return (x - torch.tensor(means) + general).to(x.dtype)
 
 def fit_logistic_regression(
     x:Tensor,         # Statistics of windows, `(B, d)`; rows of NaN are left out
