@@ -29,6 +29,7 @@ from importlib.util import find_spec
 import dask
 import torch
 from distributed import Client, LocalCluster, Security, WorkerPlugin
+from distributed.comm import CommClosedError
 from distributed.core import rpc
 from ..core import UserError, atomic, cache_path, versions
 from .runs import LIBRARIES, check_home, shared_token
@@ -106,7 +107,10 @@ def local_cluster(
     # a worker with several GPUs must not be a daemon: it starts processes itself
     daemon = {'distributed.worker.daemon': n >= len(gpus)}
     with dask.config.set(daemon), LocalCluster(**options) as cluster, Client(cluster) as client:
-        client.register_plugin(WorkerSetup(n, gpus))
+        try: client.register_plugin(WorkerSetup(n, gpus))
+        except CommClosedError:
+            raise UserError('a worker ended while it started (killed, or out of memory); start again, perhaps with '
+                            'fewer --workers') from None
         yield client
 
 # %% ../../nbs/4_experiments/03_cluster.ipynb #8d8f1e04

@@ -6,11 +6,10 @@
 __all__ = ['clip_modalities', 'corpus_modalities', 'Experiment', 'open_voices', 'open_experiment', 'collect_notes']
 
 # %% ../../nbs/4_experiments/05_experiment.ipynb #e8b71b54
-import json
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from ..core import Note, UserError, atomic, cache_path, summarise_list, versions
+from ..core import Note, UserError, cache_path, read_record, summarise_list, versions, write_record
 from ..data.corpus import Corpus
 from ..data.load import open_corpus
 from ..data.splits import Fold, leaves_one_group_out, make_folds
@@ -44,9 +43,10 @@ def corpus_modalities(
     paths = corpus.clips.path[corpus.clips.emotion.notna()]
     key = digest(sorted(map(file_digest, paths)), code_digest(probe), versions('av'))
     entry = cache_path('modalities', f'{key}.json')
-    if not entry.exists():
-        with atomic(entry) as tmp: tmp.write_text(json.dumps(_probe_modalities(paths)))
-    return tuple(json.loads(entry.read_text()))
+    if (stored := read_record(entry)) is None:
+        stored = dict(modalities=_probe_modalities(paths))
+        write_record(entry, stored)
+    return tuple(stored['modalities'])
 
 # %% ../../nbs/4_experiments/05_experiment.ipynb #bed38903
 _MODALITY_WORDS = dict(faces='pictures', sound='sound')

@@ -6,14 +6,13 @@
 __all__ = ['LEAK_COLUMNS', 'CorpusReport', 'check', 'LeakedClips', 'find_leaks']
 
 # %% ../../nbs/4_experiments/06_leakage.ipynb #c475e6fa
-import json
 from collections import Counter
 from dataclasses import dataclass
 from itertools import combinations
 import numpy as np
 import pandas as pd
 from fastcore.basics import patch
-from ..core import UserError, atomic, cache_path, ledger, markdown_table, summarise_list
+from ..core import UserError, cache_path, ledger, markdown_table, read_record, summarise_list, write_record
 from ..data.corpus import Corpus, count_emotions
 from ..data.splits import make_folds
 from ..features.cache import cached, extract
@@ -77,10 +76,10 @@ def _stored_leaks(corpus, prints, folds):
     "`_leaks`, computed once for all tables of a corpus"
     key = digest(corpus.fingerprint, folds, ClipPrint().settings_key(), code_digest(check))
     entry = cache_path('leaks', f'{key}.json')
-    if not entry.exists():
-        rows = _leaks(corpus, prints, folds).to_dict('split')
-        with atomic(entry) as tmp: tmp.write_text(json.dumps(rows))
-    return pd.DataFrame(**json.loads(entry.read_text()))
+    if (stored := read_record(entry)) is None:
+        stored = _leaks(corpus, prints, folds).to_dict('split')
+        write_record(entry, stored)
+    return pd.DataFrame(**stored)
 
 # %% ../../nbs/4_experiments/06_leakage.ipynb #aa7aa5dc
 def _shared_ids(clips):

@@ -10,7 +10,6 @@ __all__ = ['THREADS', 'LIBRARIES', 'Run', 'to_jsonable', 'encode_config', 'decod
 # %% ../../nbs/4_experiments/02_runs.ipynb #f2aa5a19
 import dataclasses
 import importlib
-import json
 import socket
 import time
 from collections.abc import Callable
@@ -23,7 +22,7 @@ import numpy as np
 import pandas as pd
 from distributed import wait
 from safetensors.torch import save_file
-from ..core import UserError, atomic, cache_path, commit, versions
+from ..core import UserError, atomic, cache_path, commit, read_record, versions, write_record
 from ..dry_run import NotComputedError, current_dry_run
 from .training import precision
 from ..hashing import code_digest, digest, file_digest, paths_among
@@ -221,14 +220,17 @@ def _store_outcome(run, outcome, seconds):
     record = dict(key=run.key, data=run.data.name, fingerprint=run.data.fingerprint, **to_jsonable(run.settings),
                   encoded_config=encode_config(run.config), **_outcome_to_dict(outcome),
                   input_files=input_files, weights=weights, seconds=round(seconds, 2), **provenance(_is_bf16(run)))
-    with atomic(run.file) as tmp: tmp.write_text(json.dumps(record))
+    write_record(run.file, record)
 
 # %% ../../nbs/4_experiments/02_runs.ipynb #d4b67ac6
 def _stored_result(run):
-    "The stored result of `run`; None if there is none or its record is damaged"
-    try: record = json.loads(run.file.read_text())
-    except (FileNotFoundError, json.JSONDecodeError): return None
-    return Result(run, record)
+    "The stored result of `run`; None if there is none, or if its record or its weights are damaged"
+    record = read_record(run.file)
+    if record is None: return None
+    result = Result(run, record)
+    path, stored = result.weights, record['weights']
+    is_whole = stored is None or path.exists() and file_digest(path) == stored
+    return result if is_whole else None
 
 # %% ../../nbs/4_experiments/02_runs.ipynb #9fbd8600
 def execute_run(
@@ -317,8 +319,8 @@ def stale_records(
     rows = []
     for run in runs:
         for file in sorted(run.file.parent.glob('*.json')):
-            if file == run.file: continue
-            rows.append(dict(run=run.identity[:8], seed=run.seed, **_change(json.loads(file.read_text()), run)))
+            record = read_record(file) if file != run.file else None
+            if record: rows.append(dict(run=run.identity[:8], seed=run.seed, **_change(record, run)))
     return pd.DataFrame(rows, columns=['run', 'seed', 'when', 'why'])
 
 # %% ../../nbs/4_experiments/02_runs.ipynb #06c97f37

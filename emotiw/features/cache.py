@@ -6,9 +6,11 @@
 __all__ = ['Feature', 'Extractor', 'feature_entry', 'cached', 'cached_rows', 'extract', 'cache_table', 'clear_cache']
 
 # %% ../../nbs/3_features/07_cache.ipynb #36cbcc8e
+import functools
 import json
 import socket
 import time
+import zlib
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
@@ -81,22 +83,34 @@ def feature_entry(
     return cache_path('features', type(extractor).__name__, key[:2], f'{key}.safetensors')
 
 # %% ../../nbs/3_features/07_cache.ipynb #46c502ee
+def _checksum(arrays, notes):
+    "Checksum of the arrays of a feature and of its notes as JSON"
+    crc = zlib.crc32(notes.encode())
+    for name in sorted(arrays):
+        a = np.ascontiguousarray(arrays[name])
+        crc = zlib.crc32(a.reshape(-1).view(np.uint8), zlib.crc32(repr((name, a.dtype.str, a.shape)).encode(), crc))
+    return str(crc)
+
 def _read_feature(entry):
-    "The feature stored in the file `entry`"
-    with safe_open(entry, 'np') as f:
-        notes = json.loads((f.metadata() or {})['notes'])
-        return Feature({k: f.get_tensor(k) for k in f.keys()}, tuple(Note(**n) for n in notes))
+    "The feature stored in the file `entry`; `ValueError` if the file is damaged"
+    with safe_open(entry, 'np') as f: header, arrays = f.metadata() or {}, {k: f.get_tensor(k) for k in f.keys()}
+    notes = header['notes']
+    if header['checksum'] != _checksum(arrays, notes): raise ValueError(f'{entry}: wrong checksum')
+    return Feature(arrays, tuple(Note(**n) for n in json.loads(notes)))
 
 # %% ../../nbs/3_features/07_cache.ipynb #33dc9f44
 def _write_feature(entry, feature):
     "Store `feature` in the file `entry`"
     arrays = {k: np.ascontiguousarray(v) for k, v in feature.arrays.items()}
-    header = dict(notes=json.dumps([asdict(n) for n in feature.notes]))
+    notes = json.dumps([asdict(n) for n in feature.notes])
+    header = dict(notes=notes, checksum=_checksum(arrays, notes))
     with atomic(entry) as tmp:
         try: save_file(arrays, tmp, header)
         except SafetensorError as e: raise OSError(28, 'No space left on device') from e
 
 # %% ../../nbs/3_features/07_cache.ipynb #70af51da
+_DAMAGES = SafetensorError, KeyError, ValueError     # Of a stored feature
+
 def cached(
     extractor:Extractor,  # Computes the feature
     path:Path,            # The clip
@@ -106,7 +120,7 @@ def cached(
     damage = ()
     if entry.exists():
         try: return _read_feature(entry)
-        except (SafetensorError, KeyError, ValueError):
+        except _DAMAGES:
             damage = (Note('cache', f'{entry.name}: damaged entry computed again'),)
     require_compute(f'{type(extractor).__name__} of {Path(path).name}')
     with reproducible(0): feature = extractor(path)
@@ -114,6 +128,12 @@ def cached(
     return Feature(feature.arrays, feature.notes + damage)
 
 # %% ../../nbs/3_features/07_cache.ipynb #86d553e4
+@functools.lru_cache(maxsize=None)
+def _is_whole(entry, size, mtime):
+    "Is the feature in the file `entry` undamaged? Read once for each size and modification time"
+    try: return _read_feature(entry) is not None
+    except _DAMAGES: return False
+
 def cached_rows(
     extractor:Extractor,  # As in `cached`
     path:Path,            # The clip
@@ -122,9 +142,12 @@ def cached_rows(
     stop:int|None=None,   # One after the last row; None: to the end
 )->np.ndarray:
     "Rows `start` to `stop` of one array of `cached(extractor, path)`"
+    entry = feature_entry(extractor, path)
     try:
-        with safe_open(feature_entry(extractor, path), 'np') as f: return f.get_slice(name)[start:stop]
-    except (FileNotFoundError, SafetensorError): return cached(extractor, path)[name][start:stop]
+        state = entry.stat()
+        if not _is_whole(entry, state.st_size, state.st_mtime_ns): raise ValueError(f'{entry}: damaged')
+        with safe_open(entry, 'np') as f: return f.get_slice(name)[start:stop]
+    except (FileNotFoundError, *_DAMAGES): return cached(extractor, path)[name][start:stop]     # or no such rows
 
 # %% ../../nbs/3_features/07_cache.ipynb #d8c9db6a
 def _cached_notes(extractor, path):

@@ -7,12 +7,11 @@ __all__ = ['stored_record', 'stored_run', 'run_for_clips', 'predict_clips']
 
 # %% ../../nbs/7_inference/09_paper_models.ipynb #7d23773b
 import importlib
-import json
 import re
 from dataclasses import fields, is_dataclass, replace
 from pathlib import Path
 import pandas as pd
-from ..core import EMOTIONS, UserError, cache_path
+from ..core import EMOTIONS, UserError, cache_path, read_record
 from ..data.corpus import Corpus
 from ..data.splits import Fold
 from ..experiments.runs import Run, decode_config, run_all, to_jsonable
@@ -30,7 +29,9 @@ def stored_record(
         raise UserError(f"{key}: no stored run has a key that begins so; "
                         "keys are on a report's pages, give at least the first six digits")
     if len(files) > 1: raise UserError(f'{key}: {len(files)} stored runs have keys that begin so; give more digits')
-    return json.loads(files[0].read_text())
+    if (record := read_record(files[0])) is None:
+        raise UserError(f'{files[0]}: a damaged record; rebuild its table, and name the new run')
+    return record
 
 def _import_function(name):
     "The function with the full name `name`, such as 'emotiw.papers.zhou2019.train_audiovisual'"
@@ -61,7 +62,7 @@ def stored_run(
 def _producer(path):
     "The record of the run that wrote the file at `path`; empty if none did"
     record = path.with_suffix('.json')
-    return json.loads(record.read_text()) if cache_path('runs') in path.parents and record.is_file() else {}
+    return read_record(record) or {} if cache_path('runs') in path.parents else {}
 
 def _rebind(setting, run, corpus, fold):
     "A setting of `run`, with the outputs of runs on its fold replaced by those on `fold`"

@@ -8,7 +8,6 @@ __all__ = ['BY', 'MIN_WINDOWS', 'NO_INPUT', 'NO_VOICE', 'MEDIA_SUFFIXES', 'LIBRA
            'withhold_labels', 'media_files', 'cache_entry', 'predict_cached']
 
 # %% ../../nbs/7_inference/05_predict.ipynb #d7641719
-import json
 import os
 from collections import Counter
 from collections.abc import Callable
@@ -17,7 +16,7 @@ from pathlib import Path
 from weakref import WeakKeyDictionary
 import numpy as np
 import torch
-from ..core import EMOTIONS, Note, UserError, atomic, cache_path, versions
+from ..core import EMOTIONS, Note, UserError, cache_path, read_record, versions, write_record
 from ..data.weight_files import weights_file
 from ..features.descriptors import COLUMNS, frame_descriptors
 from ..features.streaming import WINDOW_SECONDS, iter_windows, seconds_shared
@@ -396,8 +395,8 @@ def _read_person(fields):
 
 def _read(entry):
     "The prediction stored at `entry`; None if it is missing or damaged"
-    try: fields = json.loads(entry.read_text())
-    except (FileNotFoundError, json.JSONDecodeError): return None
+    fields = read_record(entry)
+    if fields is None: return None
     fields['timeline'] = _read_timeline(fields['timeline'])
     fields['someone'] = tuple(map(_read_person, fields['someone']))
     fields['notes'] = tuple(Note(**n) for n in fields['notes'])
@@ -416,7 +415,7 @@ def predict_cached(
     entry = cache_entry(path, model, seconds, all_faces, hop, adapt)
     if not callback and (stored := _read(entry)): return replace(stored, path=str(path))
     prediction = predict(path, model, seconds, all_faces, callback, hop, adapt)
-    with atomic(entry) as tmp: tmp.write_text(json.dumps(asdict(prediction)))
+    write_record(entry, asdict(prediction))
     return prediction
 
 # %% ../../nbs/7_inference/05_predict.ipynb #103fbba4

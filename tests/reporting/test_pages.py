@@ -1,8 +1,13 @@
 "The committed reports: links resolve, nothing is loaded from elsewhere, browser, keyboard and phone can use them"
+import emotiw  # noqa: F401 (first: it fixes the instruction set before numpy is loaded)
 import re
 from html.parser import HTMLParser
 from urllib.parse import unquote
+import nbformat
 import pytest
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
+from emotiw.reporting.build import notebook_page
+from emotiw.reporting.html import write_static
 from repository import files, root
 
 PAGES = [p for p in files() if p.suffix == '.html' and (root/'reports') in p.parents]
@@ -122,4 +127,49 @@ def test_tables_sort_by_keyboard_and_code_unfolds(browser, report):
     assert not page.locator('.code').first.is_visible()
     page.check('#code')
     assert page.locator('.code').first.is_visible()
+    page.close()
+
+STRIKE = "document.body.dataset.struck = 1"     # what each attack on a page tries to do
+ATTACKS = (f'<script>{STRIKE}</script>', f'<img src="absent.png" alt="" onerror="{STRIKE}">',
+           f'<svg onload="{STRIKE}"><script>{STRIKE}</script></svg>', f'<a href="javascript:{STRIKE}">link</a>',
+           f'<iframe srcdoc="<script>parent.{STRIKE}</script>"></iframe>', f'<body onload="{STRIKE}">',
+           '<base href="https://x.org/">', '<script src="https://x.org/a.js"></script>')
+
+def attacked_page(folder):
+    "The page of a notebook whose text, outputs and figure are attacks, and with a table that the page's script sorts"
+    svg = f'<svg xmlns="http://www.w3.org/2000/svg" onload="{STRIKE}"><script>{STRIKE}</script></svg>'
+    outputs = [new_output('display_data', {'text/html': a}) for a in ATTACKS]
+    outputs += [new_output('display_data', {kind: content}) for kind, content in {
+        'text/markdown': '\n\n'.join(ATTACKS), 'image/svg+xml': svg, 'text/plain': ATTACKS[0]}.items()]
+    outputs += [new_output('stream', name='stdout', text=a) for a in ATTACKS]
+    cells = [new_markdown_cell('# A page'), *map(new_markdown_cell, ATTACKS), new_code_cell('1', outputs=outputs)]
+    table = '<table class="dataframe"><thead><tr><th>clip</th></tr></thead><tbody><tr><td>a</td></tr></tbody></table>'
+    cells.append(new_code_cell('2', outputs=[new_output('display_data', {'text/html': table})]))
+    nbformat.write(new_notebook(cells=cells), folder/'page.ipynb')
+    write_static(folder)
+    return notebook_page(folder/'page.ipynb', title=ATTACKS[0])
+
+def test_nothing_in_a_page_runs(browser, tmp_path):
+    "Scripts in names, texts and outputs do not run; the page's own script does, and nothing is asked for elsewhere"
+    page, refused, asked = browser.new_page(), [], []
+    page.on('request', lambda request: asked.append(request.url))
+    page.on('requestfailed', lambda request: refused.append(request.url) if request.failure == 'csp' else None)
+    page.goto(attacked_page(tmp_path).as_uri())
+    for link in page.locator('a', has_text='link').all(): link.click()
+    page.wait_for_timeout(300)
+    assert page.evaluate('document.body.dataset.struck') is None
+    assert page.locator('table th button').count() >= 1
+    elsewhere = [url for url in asked if not url.startswith(('file:', 'data:', 'about:'))]
+    assert elsewhere == refused != []
+    page.close()
+
+def test_a_page_without_a_policy_would_be_struck(browser, tmp_path):
+    "The attacks are real"
+    path = attacked_page(tmp_path)
+    path.write_text(re.sub('<meta http-equiv="Content-Security-Policy"[^>]*>', '', path.read_text()))
+    page = browser.new_page()
+    page.route('https://**', lambda route: route.abort())
+    page.goto(path.as_uri())
+    page.wait_for_timeout(300)
+    assert page.evaluate('document.body.dataset.struck') == '1'
     page.close()
