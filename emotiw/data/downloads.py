@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['PAUSES', 'RemoteFile', 'file_hash', 'require_space', 'disk_errors', 'download']
 
-# %% ../../nbs/2_data/08_downloads.ipynb #545f5bb7
+# %% ../../nbs/2_data/08_downloads.ipynb #39ec05a2
 import hashlib
 import os
 import re
@@ -21,7 +21,7 @@ from urllib.request import HTTPRedirectHandler, Request, build_opener
 from tqdm.auto import tqdm
 from ..core import UserError, versions
 
-# %% ../../nbs/2_data/08_downloads.ipynb #4b55033e
+# %% ../../nbs/2_data/08_downloads.ipynb #6a921135
 @dataclass(frozen=True)
 class RemoteFile:
     "A file at an address, and what is known of it"
@@ -36,16 +36,16 @@ class RemoteFile:
         "Bytes that are accepted"
         return self.size or self.at_most
 
-# %% ../../nbs/2_data/08_downloads.ipynb #b73d3de2
+# %% ../../nbs/2_data/08_downloads.ipynb #f5c16ff4
 def file_hash(
-    path:Path,
+    path:Path,       # A file
     algorithm:str,   # 'md5' or 'sha256'
 )->str:              # Hex digits
     "Hash of the content of a file"
     with open(path, 'rb') as f:
         return hashlib.file_digest(f, lambda: hashlib.new(algorithm, usedforsecurity=False)).hexdigest()
 
-# %% ../../nbs/2_data/08_downloads.ipynb #1c48a347
+# %% ../../nbs/2_data/08_downloads.ipynb #220e2480
 def require_space(
     folder:Path,   # An existing folder
     n_bytes:int,   # Bytes to be written
@@ -66,7 +66,7 @@ def disk_errors(
         raise UserError(f'{path}: cannot be written ({e.strerror or e}); free disk space, correct its permissions, '
                         'or name another folder') from e
 
-# %% ../../nbs/2_data/08_downloads.ipynb #98af9e2a
+# %% ../../nbs/2_data/08_downloads.ipynb #41df0432
 def _check_https(url, plain_http):
     "Refuse an address that is neither https nor at the host `plain_http`"
     parts = urlsplit(url)
@@ -83,7 +83,7 @@ class _HttpsRedirects(HTTPRedirectHandler):
         _check_https(url, self.plain_http)
         return super().redirect_request(request, answer, status, message, headers, url)
 
-# %% ../../nbs/2_data/08_downloads.ipynb #40328f92
+# %% ../../nbs/2_data/08_downloads.ipynb #cc31332e
 PAUSES = (1, 4, 16)   # Seconds before another attempt
 _TIMEOUT = 30         # Seconds without a byte
 _BUSY = {408, 429, 500, 502, 503, 504}
@@ -94,7 +94,7 @@ class _PassingError(Exception):
 class _StartAgainError(_PassingError):
     "What has arrived so far is of no use to the next attempt"
 
-# %% ../../nbs/2_data/08_downloads.ipynb #55187b07
+# %% ../../nbs/2_data/08_downloads.ipynb #4b03860f
 def _status_error(url, status):
     "The error of an answer that is no file"
     if status in _BUSY: return _PassingError(f'HTTP {status}')
@@ -120,7 +120,7 @@ def _open(request, plain_http):
         raise _status_error(url, e.code) from None
     except (OSError, HTTPException, ValueError) as e: raise _connection_error(url, e) from e
 
-# %% ../../nbs/2_data/08_downloads.ipynb #d94ec9bf
+# %% ../../nbs/2_data/08_downloads.ipynb #26df01ee
 def _size(path):
     "Bytes of a file; 0 if there is none"
     return path.stat().st_size if path.exists() else 0
@@ -147,7 +147,7 @@ def _request(file, part):
         request.add_header('If-Range', version)
     return request
 
-# %% ../../nbs/2_data/08_downloads.ipynb #9ff9f05b
+# %% ../../nbs/2_data/08_downloads.ipynb #40f937ca
 def _first_byte(answer, part):
     "Position in the file at which an answer begins: the end of `part`, or 0"
     if answer.status != 206: return 0
@@ -171,7 +171,7 @@ def _check_size(file, total, chunked):
     if (total or 0) > file.bound:
         raise UserError(f'{file.url}: has {total:,} bytes, more than {file.bound:,}; please report it')
 
-# %% ../../nbs/2_data/08_downloads.ipynb #20d37d44
+# %% ../../nbs/2_data/08_downloads.ipynb #b89803bd
 def _chunks(answer):
     "Bytes of an answer as they arrive"
     while True:
@@ -197,7 +197,7 @@ def _append(answer, file, part, start, total):
         os.fsync(f.fileno())
     return n
 
-# %% ../../nbs/2_data/08_downloads.ipynb #9a5899fa
+# %% ../../nbs/2_data/08_downloads.ipynb #f3794a1f
 def _attempt(file, part, plain_http):
     "Ask once for the bytes that `part` lacks; a `_PassingError` if not all of them arrive"
     if file.size and _size(part) == file.size: return
@@ -212,7 +212,7 @@ def _attempt(file, part, plain_http):
     expected = total or file.size or n
     if n < expected: raise _PassingError(f'{n:,} of {expected:,} bytes came')
 
-# %% ../../nbs/2_data/08_downloads.ipynb #44567356
+# %% ../../nbs/2_data/08_downloads.ipynb #907d9d38
 _PROGRESS = 2**20   # bytes
 
 def _fetch(file, part, plain_http, pauses):
@@ -241,7 +241,7 @@ def _verify(file, part, pinned):
             raise UserError(f'{file.url}: other bytes than expected: their {algorithm} is {found}, and {expected} is '
                             f'{origin}; nothing was kept; run it again, and report it if it happens again')
 
-# %% ../../nbs/2_data/08_downloads.ipynb #24d3a28c
+# %% ../../nbs/2_data/08_downloads.ipynb #4d80367a
 def download(
     file:RemoteFile,
     path:Path,           # File to write

@@ -7,7 +7,7 @@ __all__ = ['RECORD', 'FileList', 'Manifest', 'OpenCorpus', 'open_corpora', 'lice
            'pointed_files', 'parse_actors', 'manifest_row', 'write_manifest', 'corpus_folder', 'is_complete',
            'get_corpus', 'terms_text', 'corpora_text']
 
-# %% ../../nbs/2_data/09_open_corpora.ipynb #76f62b36
+# %% ../../nbs/2_data/09_open_corpora.ipynb #61139cad
 import csv
 import json
 import os
@@ -24,7 +24,7 @@ from ..core import UserError, atomic, cache_path, exclusive, summarise_list
 from .archives import unpack
 from .downloads import PAUSES, RemoteFile, disk_errors, download, file_hash, require_space
 
-# %% ../../nbs/2_data/09_open_corpora.ipynb #c5456198
+# %% ../../nbs/2_data/09_open_corpora.ipynb #9ef41709
 @dataclass(frozen=True)
 class FileList:
     "Files of a corpus, as in corpora.toml"
@@ -61,7 +61,7 @@ class OpenCorpus:
     beside: str = ''       # A file of the user's own; the download may go into its folder
     next: str = ''         # What to do after the download
 
-# %% ../../nbs/2_data/09_open_corpora.ipynb #b4d68796
+# %% ../../nbs/2_data/09_open_corpora.ipynb #d72df66c
 def _registry():
     "The content of corpora.toml"
     return tomllib.loads((package_files('emotiw')/'corpora.toml').read_text(encoding='utf-8'))
@@ -80,7 +80,7 @@ def licensed_corpora()->dict[str, dict]:   # Name -> what, terms, page
     return _registry()['licensed']
 
 def find_corpus(
-    name:str,
+    name:str,    # As in `open_corpora`
 )->OpenCorpus:
     "The corpus called `name`"
     corpora = open_corpora()
@@ -90,7 +90,7 @@ def find_corpus(
         raise UserError(f"{name}: cannot be downloaded here: {entry['terms']}; see {entry['page']}")
     raise UserError(f'{name}: no corpus that can be downloaded; choose one of {", ".join(corpora)}')
 
-# %% ../../nbs/2_data/09_open_corpora.ipynb #b77d1499
+# %% ../../nbs/2_data/09_open_corpora.ipynb #17b99a80
 def _remote_file(files, name, size, checksum):
     "One file of a list"
     return RemoteFile(files.url.format(file=name), name, files.at_most, size or 0, checksum or '')
@@ -103,7 +103,7 @@ def counted_files(
     return [(n.get('actor', 0), _remote_file(files, files.file.format(**n), size, checksum))
             for n, size, checksum in zip_longest(numbers, files.sizes, files.checksums)]
 
-# %% ../../nbs/2_data/09_open_corpora.ipynb #14e3308b
+# %% ../../nbs/2_data/09_open_corpora.ipynb #4dbfe712
 _POINTER = r'version https://git-lfs\.github\.com/spec/v1\noid (sha256:[0-9a-f]{64})\nsize ([0-9]{1,12})\n'
 
 def _pointed_file(files, member, text):
@@ -127,7 +127,7 @@ def pointed_files(
     if not any(found): raise UserError(f'{files.index}: does not list the clips any more; please report it')
     return sorted(filter(None, found), key=lambda pair: pair[1].name)
 
-# %% ../../nbs/2_data/09_open_corpora.ipynb #c6a91b67
+# %% ../../nbs/2_data/09_open_corpora.ipynb #549bb2d6
 def parse_actors(
     corpus:OpenCorpus,
     text:str|None,      # '1,2' or None
@@ -150,7 +150,7 @@ def _select(corpus, files, actors):
     if missing: raise UserError(f'--actors {summarise_list(missing)}: {corpus.name} has no such actor')
     return [file for actor, file in files if not actors or actor in actors]
 
-# %% ../../nbs/2_data/09_open_corpora.ipynb #3f093543
+# %% ../../nbs/2_data/09_open_corpora.ipynb #48ea6e9f
 def manifest_row(
     manifest:Manifest,
     path:str,          # Of a file, relative to the corpus
@@ -178,7 +178,7 @@ def write_manifest(
         table.writeheader()
         table.writerows(rows)
 
-# %% ../../nbs/2_data/09_open_corpora.ipynb #697a8f87
+# %% ../../nbs/2_data/09_open_corpora.ipynb #77393438
 RECORD = 'emotiw-get.json'
 
 def corpus_folder(
@@ -207,7 +207,7 @@ def _read_record(folder):
     if all(isinstance(record.get(key), kind) for key, kind in kinds.items()): return record
     raise UserError(f'{folder/RECORD}: is damaged; remove the folder, and get the corpus again')
 
-# %% ../../nbs/2_data/09_open_corpora.ipynb #9096591b
+# %% ../../nbs/2_data/09_open_corpora.ipynb #96d550df
 def _missing_files(folder, record):
     "Files of a record that are not there, or have another size"
     found = {p: (folder/p).stat().st_size if (folder/p).is_file() else None for p in record['files']}
@@ -231,7 +231,7 @@ def is_complete(
                         f'({summarise_list(missing)}); remove the folder, and get the corpus again')
     return not record['actors'] or bool(actors) and set(actors) <= set(record['actors'])
 
-# %% ../../nbs/2_data/09_open_corpora.ipynb #9eb0119d
+# %% ../../nbs/2_data/09_open_corpora.ipynb #66bf173e
 def _pins_file(folder):
     "Where the hashes of first downloads are kept"
     return folder.with_name(f'{folder.name}.pins.json')
@@ -263,7 +263,7 @@ def _keep(corpus, file, folder, work, **options):
         kept.parent.mkdir(parents=True, exist_ok=True)
         os.replace(path, kept)
 
-# %% ../../nbs/2_data/09_open_corpora.ipynb #2eb2666b
+# %% ../../nbs/2_data/09_open_corpora.ipynb #02daebb0
 def _all_files(corpus, folder, work, **options):
     "Actors and files of a corpus; its index is downloaded if it has one"
     files = corpus.files
@@ -280,7 +280,7 @@ def _require_room(corpus, files, work):
     sizes = [f.size for f in files if not (work/'kept'/_place(corpus, f)).exists()]
     require_space(work, sum(sizes) + max(sizes, default=0)*corpus.files.unpack)
 
-# %% ../../nbs/2_data/09_open_corpora.ipynb #031c8a54
+# %% ../../nbs/2_data/09_open_corpora.ipynb #c3b5ed7e
 def _link(source, target):
     "Replace `target` by a hard link to `source`, or by a copy on a disk without links"
     Path(target).parent.mkdir(parents=True, exist_ok=True)
@@ -318,7 +318,7 @@ def _install_beside(folder, kept, record):
     os.replace(kept/path, folder/path)
     _write_json(folder/RECORD, record)
 
-# %% ../../nbs/2_data/09_open_corpora.ipynb #720f4fda
+# %% ../../nbs/2_data/09_open_corpora.ipynb #8bf289b1
 def get_corpus(
     corpus:OpenCorpus,
     folder:Path,         # From `corpus_folder`
@@ -340,7 +340,7 @@ def get_corpus(
         shutil.rmtree(work)
     return folder
 
-# %% ../../nbs/2_data/09_open_corpora.ipynb #f8cdc698
+# %% ../../nbs/2_data/09_open_corpora.ipynb #d184f9ba
 def terms_text(
     corpus:OpenCorpus,
     actors=(),          # From `parse_actors`
