@@ -6,6 +6,7 @@
 __all__ = ['ARCHIVES', 'unpack']
 
 # %% ../../nbs/2_data/05_archives.ipynb #65a3c277
+import errno
 import shutil
 import stat
 import zipfile
@@ -34,7 +35,9 @@ def _checked_members(archive, z, free):
     if links: raise UserError(f'{archive}: holds links ({summarise_list(links)}); {_UNTRUSTED}')
     encrypted = any(m.flag_bits & 1 for m in members)
     if encrypted: raise UserError(f'{archive}: is protected by a password; unpack it by hand, then name the folder')
-    size = sum(m.file_size for m in members)
+    size, packed = (sum(getattr(m, kind) for m in members) for kind in ('file_size', 'compress_size'))
+    if size > max(1e9, 200*packed):     # our bounds: media hardly shrink, csv to a tenth
+        raise UserError(f'{archive}: {packed/1e6:.1f} MB would become {size/1e9:.1f} GB; {_UNTRUSTED}')
     if size > free:
         raise UserError(f'{archive}: would need {size/1e9:.1f} GB, and {free/1e9:.1f} GB are free; '
                         'free more, or name a folder on another disk')
@@ -64,6 +67,9 @@ def _extract(archive, folder):
     except (RuntimeError, NotImplementedError) as e:
         message = f'{archive.name}: cannot be unpacked here ({e}); unpack it by hand, then name the folder'
         raise UserError(message) from None
+    except OSError as e:
+        if e.errno != errno.ENAMETOOLONG: raise
+        raise UserError(f'{archive.name}: its names are too long for this disk; unpack it by hand') from None
 
 # %% ../../nbs/2_data/05_archives.ipynb #68ac4601
 ARCHIVES = {'.rar', '.7z', '.tar', '.gz', '.tgz', '.bz2', '.xz'}
