@@ -44,32 +44,35 @@ def _checked_members(archive, z, free):
     return members
 
 # %% ../../nbs/2_data/05_archives.ipynb #ce3a173c
-def _extract_members(archive, z, folder):
-    "Write the files of the open zip `z` below `folder`"
-    members = _checked_members(archive.name, z, shutil.disk_usage(folder).free)
+def _extract_members(archive, name, z, folder):
+    "Write the files of the open zip `z`, called `name` in errors, below `folder`"
+    members = _checked_members(name, z, shutil.disk_usage(folder).free)
     top_folders = {PurePosixPath(m.filename).parts[0] for m in members}
     has_top_folder = len(top_folders) == 1 and all('/' in m.filename for m in members)
     target_folder = folder if has_top_folder else folder/archive.stem
     for m in members:
         target = target_folder/m.filename
         if target.exists():
-            raise UserError(f'{archive.name}: {m.filename} is in it twice, or exists already; unpack it by hand')
+            raise UserError(f'{name}: {m.filename} is in it twice, or exists already; unpack it by hand')
         target.parent.mkdir(parents=True, exist_ok=True)
         with z.open(m) as source, open(target, 'wb') as out: shutil.copyfileobj(source, out, 1 << 20)
 
 # %% ../../nbs/2_data/05_archives.ipynb #c9842f56
-def _extract(archive, folder):
-    "Write the files of the zip `archive` below `folder`"
+# Of a damaged zip: an offset outside of it, a name that no file can have
+_DAMAGES = errno.EINVAL, errno.ENAMETOOLONG, errno.EILSEQ
+
+def _extract(archive, name, folder):
+    "Write the files of the zip `archive`, called `name` in errors, below `folder`"
     try:
-        with zipfile.ZipFile(archive) as z: _extract_members(archive, z, folder)
-    except (zipfile.BadZipFile, EOFError, zipfile.zlib.error) as e:
-        raise UserError(f'{archive.name}: is not a whole zip ({e}); fetch it again') from None
-    except (RuntimeError, NotImplementedError) as e:
-        message = f'{archive.name}: cannot be unpacked here ({e}); unpack it by hand, then name the folder'
-        raise UserError(message) from None
+        with zipfile.ZipFile(archive) as z: _extract_members(archive, name, z, folder)
     except OSError as e:
-        if e.errno != errno.ENAMETOOLONG: raise
-        raise UserError(f'{archive.name}: its names are too long for this disk; unpack it by hand') from None
+        if e.errno not in _DAMAGES: raise       # of the disk
+        raise UserError(f'{name}: cannot be unpacked here ({e.strerror}); fetch it again') from None
+    except (zipfile.BadZipFile, EOFError, zipfile.zlib.error) as e:
+        raise UserError(f'{name}: is not a whole zip ({e}); fetch it again') from None
+    except (RuntimeError, NotImplementedError) as e:
+        message = f'{name}: cannot be unpacked here ({e}); unpack it by hand, then name the folder'
+        raise UserError(message) from None
 
 # %% ../../nbs/2_data/05_archives.ipynb #68ac4601
 ARCHIVES = {'.rar', '.7z', '.tar', '.gz', '.tgz', '.bz2', '.xz'}
@@ -84,14 +87,14 @@ def unpack(
     if folder.exists(): raise UserError(f'{folder}: exists already; name another folder, or remove it')
     with atomic(folder) as tmp:
         tmp.mkdir()
-        _extract(archive, tmp)
-        _extract_nested(tmp)
+        _extract(archive, archive.name, tmp)
+        _extract_nested(archive.name, tmp)
         files = sorted(tmp.rglob('*'))
         return [p.relative_to(tmp).as_posix() for p in files if p.suffix.lower() in ARCHIVES]
 
-def _extract_nested(folder):
-    "Replace the zips below `folder` by their contents until none is left"
+def _extract_nested(name, folder):
+    "Replace the zips below `folder`, from the archive `name`, by their contents until none is left"
     while nested := sorted(folder.rglob('*.[zZ][iI][pP]')):
         for archive in nested:
-            _extract(archive, archive.parent)
+            _extract(archive, f'{name}, {archive.name}', archive.parent)
             archive.unlink()

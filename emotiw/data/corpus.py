@@ -134,7 +134,7 @@ def _check_unique_ids(corpus):
 # %% ../../nbs/2_data/00_corpus.ipynb #d56401b2
 def _check_files_exist(corpus):
     "Raise `UserError` if the file of a clip is missing"
-    missing = [p.name for p in corpus.clips.path if not p.is_file()]
+    missing = [p.name for p in corpus.clips.path if not os.path.isfile(p)]   # False also for a name that is too long
     if not missing: return
     raise UserError(f'{corpus.root}: {len(missing)} of {len(corpus.clips)} clip files are missing: '
                     f'{summarise_list(missing)}; check the paths in the list')

@@ -21,6 +21,7 @@ from .corpus import Layout
 from .corpus_readers import read_table, unrecognised_layout
 from emotiw.data.image_datasets import (
     BOX_COLUMNS,
+    UNREADABLE,
     ImageSet,
     apply_vote_rule,
     build_image_set,
@@ -136,7 +137,8 @@ def _zip_members(archive):
     "The names in the zip `archive`"
     try:
         with zipfile.ZipFile(archive) as z: return set(z.namelist())
-    except zipfile.BadZipFile: raise UserError(f'{archive}: is not a whole zip file; fetch it again') from None
+    except UNREADABLE:
+        raise UserError(f'{archive}: is not a whole zip file; fetch it again') from None
 
 # %% ../../nbs/2_data/04_image_readers.ipynb #4239ba09
 def _ferplus_zip(path):
@@ -330,6 +332,9 @@ def read_images(
 )->ImageSet:
     "The image set at `path`, in any of the `IMAGE_LAYOUTS`"
     path = Path(path).expanduser()
-    for layout in IMAGE_LAYOUTS.values():
-        if layout.matches(path): return layout.read(path)
-    raise unrecognised_layout(path, IMAGE_LAYOUTS)
+    layout = next((x for x in IMAGE_LAYOUTS.values() if x.matches(path)), None)
+    if not layout: raise unrecognised_layout(path, IMAGE_LAYOUTS)
+    try: return layout.read(path)
+    except UNREADABLE as e:
+        reason = ' '.join(f'{type(e).__name__}: {e}'.split())[:200]
+        raise UserError(f'{path}: cannot be read as {layout.name} ({reason}); fetch it again') from None

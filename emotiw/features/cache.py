@@ -109,7 +109,7 @@ def _write_feature(entry, feature):
         except SafetensorError as e: raise OSError(28, 'No space left on device') from e
 
 # %% ../../nbs/3_features/07_cache.ipynb #70af51da
-_DAMAGES = SafetensorError, KeyError, ValueError     # Of a stored feature
+_DAMAGES = SafetensorError, KeyError, ValueError, TypeError     # Of a stored feature
 
 def cached(
     extractor:Extractor,  # Computes the feature
