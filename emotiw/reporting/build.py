@@ -19,6 +19,7 @@ import nbformat
 import pandas as pd
 import papermill as pm
 import psutil
+from nbclient.exceptions import DeadKernelError
 from traitlets.config import Config
 from ..core import UserError, atomic, cache_path, versions
 from ..data.corpus import Corpus
@@ -94,6 +95,9 @@ def _run_papermill(notebook, executed, parameters):
         kernel = dict(kernel_name='python3', config=_private_kernel(sockets), extra_arguments=quiet)
         try: pm.execute_notebook(str(notebook), str(executed), parameters, progress_bar=False, **kernel)
         except pm.PapermillExecutionError as e: raise _notebook_error(e) from None
+        except DeadKernelError:
+            raise UserError(f'{notebook.name}: its process was killed, perhaps for its memory; start again: finished '
+                            'work is kept') from None
 
 def execute(
     notebook:Path,     # Notebook with a parameters cell
