@@ -395,13 +395,20 @@ def _read_person(fields):
     return PersonPrediction(**fields | dict(box=tuple(fields['box']), timeline=_read_timeline(fields['timeline'])))
 
 def _read(entry):
-    "The prediction stored at `entry`; None if it is missing or damaged"
-    try: fields = json.loads(entry.read_text())
-    except (FileNotFoundError, json.JSONDecodeError): return None
+    "The prediction stored at `entry`; None if it is missing, or if its digest is not that of its text"
+    try: stored_digest, _, text = entry.read_text(encoding='utf-8').partition('\n')
+    except (FileNotFoundError, UnicodeDecodeError): return None
+    if stored_digest != digest(text): return None
+    fields = json.loads(text)
     fields['timeline'] = _read_timeline(fields['timeline'])
     fields['someone'] = tuple(map(_read_person, fields['someone']))
     fields['notes'] = tuple(Note(**n) for n in fields['notes'])
     return Prediction(**fields)
+
+def _write(entry, prediction):
+    "Store a prediction at `entry`: a digest, and the text that it is of"
+    text = json.dumps(asdict(prediction))
+    with atomic(entry) as tmp: tmp.write_text(f'{digest(text)}\n{text}', encoding='utf-8')
 
 def predict_cached(
     path:Path,              # As in `predict`
@@ -416,7 +423,7 @@ def predict_cached(
     entry = cache_entry(path, model, seconds, all_faces, hop, adapt)
     if not callback and (stored := _read(entry)): return replace(stored, path=str(path))
     prediction = predict(path, model, seconds, all_faces, callback, hop, adapt)
-    with atomic(entry) as tmp: tmp.write_text(json.dumps(asdict(prediction)))
+    _write(entry, prediction)
     return prediction
 
 # %% ../../nbs/7_inference/05_predict.ipynb #103fbba4

@@ -90,8 +90,8 @@ def whole_face(image, size):
     return cv2.resize(image, (size, size)), True
 
 MANIFEST = ''.join(f'clips/{name},{emotion},{split},{group}\n' for name, emotion, split, group in [
-    ('a.avi', 'Happy', 'train', 'ann'), ('b.avi', 'Sad', 'train', 'bob'), ('c.avi', 'Happy', 'val', 'cleo'),
-    ('café.avi', 'Sad', 'val', 'dan')])
+    ('a.avi', 'Happy', 'train', 'ann'), ('b.avi', 'Sad', 'train', 'ann'), ('c.avi', 'Happy', 'val', 'bob'),
+    ('café.avi', 'Sad', 'val', 'bob')])
 PARAMETERS = dict(corpus='', scale='tiny', folds='group:2', images='', weights='ir50=random, vggface=random',
                   voices='synthetic', only='zhou2019_table2')
 
@@ -367,7 +367,7 @@ def _names(message, bench, file):
     if file.name == 'parameters.json':
         values = json.loads(file.read_text())
         changed = [v for k, v in values.items() if v != PARAMETERS[k]]
-        names += [' '.join(v.split()) for v in changed] + [repr(v)[1:-1] for v in changed] + list(values)
+        names += [' '.join(v.split()) for v in changed] + [repr(v) for v in changed] + list(values)
         names += [part.strip() for v in changed for part in v.split(',') if part.strip()]
     return any(name and name in message for name in names)
 
