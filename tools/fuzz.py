@@ -1,4 +1,4 @@
-"""Try damaged input of every kind: python tools/fuzz.py [N] [SEED] [--only NUMBER] [--out FILE]; exit code 1 on a fault"""
+"""Try damaged input of every kind: python tools/fuzz.py [N] [SEED] [--only NUMBER] [--out FILE]; 1 on a fault"""
 import emotiw  # noqa: F401 (first: it fixes the instruction set before numpy is loaded)
 import argparse
 import json
@@ -8,10 +8,10 @@ from collections import Counter
 from pathlib import Path
 import pandas as pd
 
-root = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(root/'tests'))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]/'tests'))
 from robustness.trials import KINDS, KNOWN_FAULTS, Bench, run_inputs
 from emotiw.core import commit
+from repository import root
 
 OUTCOMES = {'answered': 'answered', 'named': 'named', 'caught': 'named, unforeseen', 'known fault': 'known faults',
             'fault': 'faults'}
@@ -36,7 +36,8 @@ def report(results, seed, seconds):
                                                             and r.kind == kind])
              for kind, _, where, what in KNOWN_FAULTS]
     return dict(inputs=len(results), seed=seed, commit=commit(), minutes=round(seconds/60, 1), all=counts(results),
-                by_kind=grouped(results, 'kind'), by_damage=grouped(results, 'damage'), faults=faults, known_faults=known)
+                by_kind=grouped(results, 'kind'), by_damage=grouped(results, 'damage'), faults=faults,
+                known_faults=known)
 
 def table(results):
     "One row per kind of input"
@@ -63,6 +64,6 @@ if __name__ == '__main__':
         options.out.write_text(text + '\n')
         print(table(results).to_string())
     else: print(results[0])
-    for r in results:
-        if r.outcome == 'fault': print(f'fault: {r.kind}, {r.damage}, number {r.number}, seed {options.seed}: {r.reason}')
-    sys.exit(any(r.outcome == 'fault' for r in results))
+    faults = [r for r in results if r.outcome == 'fault']
+    for r in faults: print(f'fault: {r.kind}, {r.damage}, number {r.number}, seed {options.seed}: {r.reason}')
+    sys.exit(bool(faults))

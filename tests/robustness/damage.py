@@ -242,7 +242,7 @@ def odd_zip(folder, rng):
 
 def odd_state(state, rng):
     "The tensors `state`, unusual in one way"
-    name = _pick(sorted(state), rng)
+    name = _pick(sorted(k for k, v in state.items() if v.is_floating_point() and v.numel()), rng)
     tensor = state[name]
     changes = [torch.full_like(tensor, torch.nan), torch.full_like(tensor, torch.inf), tensor.to(torch.int8),
                tensor.to(torch.bfloat16), tensor.double(), tensor.to(torch.complex64), tensor.flatten(), tensor[None],
@@ -273,7 +273,7 @@ SUFFIXES = '.avi', '.mp4', '.wav', '.mp3', '.png', '.jpg', '.csv', '.zip', '.saf
 
 def renamed(file, folder, rng):
     "A copy of `file` with the suffix of another kind"
-    path = folder/(file.stem + _pick(SUFFIXES, rng))
+    path = folder/('other' + _pick(SUFFIXES, rng))
     path.write_bytes(file.read_bytes())
     return path
 

@@ -1,5 +1,6 @@
 "What the package makes of damaged input: one attempt per kind of file, run in processes of their own with limits"
 import emotiw  # noqa: F401 (first: it fixes the instruction set before numpy is loaded)
+from emotiw import cli
 import contextlib
 import io
 import json
@@ -25,7 +26,6 @@ from inference.test_predict import film, voice
 from robustness import damage
 from robustness.damage import BYTE_DAMAGES
 from safetensors.torch import save_file
-from emotiw import cli
 from emotiw.core import UserError, cache_path
 from emotiw.data.archives import unpack
 from emotiw.data.corpus import count_emotions
@@ -54,7 +54,31 @@ class Believed(Exception):
 
 # Faults in modules whose source is part of the keys of stored results; each is described with its remedy.
 # (kind, what its reason matches, where, what is wrong); no other fault passes.
-KNOWN_FAULTS = []
+KNOWN_FAULTS = [
+    ('feature', r'^Believed', 'features/cache.py: _read_feature, cached_rows',
+     'an entry has no digest of its arrays: changed numbers are taken for the feature'),
+    ('image array', r'^Believed', 'data/image_datasets.py: _stored_array',
+     'an array has no digest: changed pixels are taken for the images'),
+    ('image array', r'\(data/image_datasets\.py:', 'data/image_datasets.py: load_aligned, load_all',
+     'an array that numpy cannot read ends in a traceback, and is not made again'),
+    ('run record', r'^Believed', 'experiments/runs.py: _stored_result',
+     'a record has no digest: changed numbers are taken for the run'),
+    ('run record', r'\(experiments/runs\.py:', 'experiments/runs.py: _stored_result',
+     'a record that is not UTF-8, or that is JSON but no record, ends in a traceback'),
+    ('image set', r'^UnicodeDecodeError.*\(data/image_readers\.py:', 'data/image_readers.py: _read_fer2013_csv, '
+     '_read_ferplus_zip', 'a list that is not UTF-8 ends in a traceback'),
+    ('image set', r'^(BadZipFile|NotImplementedError|RuntimeError|EOFError|error|OSError|LZMAError).*'
+     r'\(data/image_(readers|datasets)\.py:', 'data/image_readers.py: _zip_members, _read_ferplus_zip; '
+     'data/image_datasets.py: open_zip', 'a zip whose members are damaged ends in a traceback'),
+    ('image set', r'^OverflowError.*\(data/image_readers\.py:', 'data/image_readers.py: _parse_pixels, _parse_votes',
+     'a grey value or vote of 19 digits or more ends in a traceback'),
+    ('zip', r'^OSError: \[Errno (22|36)\].*\(data/archives\.py:', 'data/archives.py: _extract',
+     'a name that the file system refuses, or an offset outside of the file, ends in a traceback'),
+    ('zip', r'^not named: inner\.zip: ', 'data/archives.py: _extract',
+     'the message names the damaged zip within the archive, and not the archive'),
+    ('manifest', r'^OSError: \[Errno 36\].*\(data/corpus\.py:', 'data/corpus.py: _check_files_exist',
+     'a path with a name of more than 255 bytes ends in a traceback'),
+]
 
 # Whole samples ---------------------------------------------------------------------------------------------------
 
@@ -83,7 +107,8 @@ def toy_run(config, data, fold, seed):
     "A run that takes no time"
     predictions = pd.DataFrame([[.25, .75], [.5, .5]], ['val/a', 'val/b'], ['Happy', 'Sad'])
     history = pd.DataFrame(dict(epoch=[0, 1], val_loss=[.7, .6]))
-    return Outcome(predictions, history, metadata=dict(epochs=2, note='a note'), curves={'val/a': dict(weight=[.1, .9])})
+    metadata, curves = dict(epochs=2, note='a note'), {'val/a': dict(weight=[.1, .9])}
+    return Outcome(predictions, history, metadata=metadata, curves=curves)
 
 def whole_face(image, size):
     "The picture itself as the face in it"
@@ -122,11 +147,12 @@ def _write_image_sets(folder):
     rows = [f'{(0, 3)[i % 2]},{pixels},{part}\n' for i, part in enumerate(usage)]
     (folder('image set')/'fer2013.csv').write_text('emotion,pixels,Usage\n' + ''.join(rows))
     columns = 'Usage,Image name,neutral,happiness,surprise,sadness,anger,disgust,fear,contempt,unknown,NF\n'
-    votes = [f'{part},fer{i:07}.png,' + ('8,1' if i % 2 else '0,9') + ',1,0,0,0,0,0,0,0\n' for i, part in enumerate(usage)]
+    ten = [('8,1' if i % 2 else '0,9') + ',1,0,0,0,0,0,0,0\n' for i in range(len(usage))]
+    votes = [f'{part},fer{i:07}.png,{ten[i]}' for i, part in enumerate(usage)]
     (folder('image set')/'fer2013new.csv').write_text(columns + ''.join(votes))
     png = cv2.imencode('.png', damage.gradient(48, 48)[..., 0])[1].tobytes()
     with zipfile.ZipFile(folder('image set')/'ferplus.zip', 'w') as z:
-        labels = [f'fer{i}.png,"(0, 0, 48, 48)",' + ('8,1' if i % 2 else '0,9') + ',1,0,0,0,0,0,0,0\n' for i in range(4)]
+        labels = [f'fer{i}.png,"(0, 0, 48, 48)",{ten[i]}' for i in range(4)]
         z.writestr('FER2013Train/label.csv', ''.join(labels))
         for i in range(4): z.writestr(f'FER2013Train/fer{i}.png', png)
 
@@ -183,10 +209,11 @@ class Bench:
     def _store_entries(self):
         "Entries of the caches, what is read from them, and copies of them as samples"
         self.clip = self.samples('video')[0]
-        self.entries = {'feature': feature_entry(Brightness(), self.clip), 'run record': Run(toy_run, Setting(), Data()).file,
+        self.entries = {'feature': feature_entry(Brightness(), self.clip),
+                        'run record': Run(toy_run, Setting(), Data()).file,
                         'prediction': cache_entry(self.clip, self.model)}
-        self.readers = {'feature': self._read_feature, 'run record': self._read_run, 'prediction': self._read_prediction,
-                        'image array': self._read_images}
+        self.readers = {'feature': self._read_feature, 'run record': self._read_run,
+                        'prediction': self._read_prediction, 'image array': self._read_images}
         fer = self.root/'fer'
         fer.mkdir()
         shutil.copy(self._folder('image set')/'fer2013.csv', fer)
@@ -214,6 +241,7 @@ class Bench:
 
     def _read_images(self):
         pixels, found = self.images.load_aligned(48, self.images.images, whole_face)
+        if not isinstance(pixels, np.ndarray): raise Believed('another kind of file taken for an array')
         return pixels.dtype, pixels.tolist(), found.tolist()
 
 # Attempts: each returns where there is an answer, and raises otherwise --------------------------------------------
@@ -284,12 +312,11 @@ def try_parameters(bench, file):
     parameters['images'] = parameters['images'] or str(bench.root/'fer')
     make_plan([values['only']], file.parent/'reports', parameters)
 
-ATTEMPTS = {'video': try_prediction, 'sound': try_prediction, 'picture': try_prediction, 'manifest': try_manifest,
-            'image set': try_image_set, 'zip': try_zip, 'weights': try_weights, 'feature': partial(try_entry, 'feature'),
-            'image array': partial(try_entry, 'image array'), 'run record': partial(try_entry, 'run record'),
-            'prediction': partial(try_entry, 'prediction'), 'parameters': try_parameters}
-KINDS = list(ATTEMPTS)
 ENTRIES = 'feature', 'image array', 'run record', 'prediction'
+ATTEMPTS = {'video': try_prediction, 'sound': try_prediction, 'picture': try_prediction, 'manifest': try_manifest,
+            'image set': try_image_set, 'zip': try_zip, 'weights': try_weights,
+            **{kind: partial(try_entry, kind) for kind in ENTRIES}, 'parameters': try_parameters}
+KINDS = list(ATTEMPTS)
 
 # One input -------------------------------------------------------------------------------------------------------
 
@@ -419,8 +446,8 @@ def _work(bench, items, pipe):
     "Try `items` and write each result to `pipe`; runs in a process of its own, which ends here"
     code = 1
     try:
-        quiet = os.open(os.devnull, os.O_WRONLY)       # decoders write to it as they like
-        os.dup2(quiet, 2)
+        errors = os.fdopen(os.dup(2), 'w')
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 2)       # decoders write to it as they like
         limit = _status('VmSize') + ADDRESS_SPACE
         resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
         with os.fdopen(pipe, 'w') as out:
@@ -431,6 +458,7 @@ def _work(bench, items, pipe):
                 out.write(json.dumps(asdict(result)) + '\n')
                 out.flush()
         code = 0
+    except Exception: traceback.print_exc(file=errors)     # of the generator, not of the package
     finally: os._exit(code)
 
 def _lines(pipe):
@@ -462,7 +490,8 @@ def _run_batch(bench, items):
     _, status = os.waitpid(child, 0)
     if len(results) < len(items):
         item = items[len(results)]
-        why = f'no answer in {WALL_SECONDS} s' if hangs else f'its process ended with {os.waitstatus_to_exitcode(status)}'
+        ended = f'its process ended with {os.waitstatus_to_exitcode(status)}'
+        why = f'no answer in {WALL_SECONDS} s' if hangs else ended
         results.append(Result(item.number, item.kind, item.damage, 'fault', why))
         shutil.rmtree(bench.root/'cases'/f'case{item.number}', ignore_errors=True)
     return results
