@@ -30,7 +30,16 @@ def stored_record(
         raise UserError(f"{key}: no stored run has a key that begins so; "
                         "keys are on a report's pages, give at least the first six digits")
     if len(files) > 1: raise UserError(f'{key}: {len(files)} stored runs have keys that begin so; give more digits')
-    return json.loads(files[0].read_text())
+    return _read_record(files[0])
+
+_NEEDED = {'key', 'data', 'fingerprint', 'function', 'fold', 'seed', 'encoded_config', 'predictions'}
+
+def _read_record(file):
+    "The record of a run in `file`"
+    try: record = json.loads(file.read_bytes())
+    except ValueError: record = None
+    if isinstance(record, dict) and record.keys() >= _NEEDED: return record
+    raise UserError(f'{file}: is damaged; rebuild its table')
 
 def _import_function(name):
     "The function with the full name `name`, such as 'emotiw.papers.zhou2019.train_audiovisual'"
@@ -61,7 +70,7 @@ def stored_run(
 def _producer(path):
     "The record of the run that wrote the file at `path`; empty if none did"
     record = path.with_suffix('.json')
-    return json.loads(record.read_text()) if cache_path('runs') in path.parents and record.is_file() else {}
+    return _read_record(record) if cache_path('runs') in path.parents and record.is_file() else {}
 
 def _rebind(setting, run, corpus, fold):
     "A setting of `run`, with the outputs of runs on its fold replaced by those on `fold`"

@@ -209,11 +209,15 @@ def odd_manifest(whole, folder, rng):
 NAMES = ('/absolute', '../outside', 'a\\..\\..\\b', 'C:\\x', 'a/b', 'A/b', 'x'*300, 'a\nb', 'CON', 'a/', 'zip.zip/a',
          '.', 'a/./b', 'ä', 'a\u0308', ' ', 'a//b', 'clip.avi', 'clip.avi/in', '__MACOSX/a')
 
+def add_member(z, name, data):
+    "Write a member of the open zip `z`, with a date that does not change"
+    z.writestr(zipfile.ZipInfo(name), data, z.compression)
+
 def _zip_of(names, rng):
     "The bytes of a zip with these names"
     out = io.BytesIO()
     with zipfile.ZipFile(out, 'w', _pick([zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_LZMA], rng)) as z:
-        for name in names: z.writestr(name, b'x'*int(rng.integers(0, 2000)))
+        for name in names: add_member(z, name, b'x'*int(rng.integers(0, 2000)))
     return out.getvalue()
 
 def _zip_link():
@@ -228,7 +232,7 @@ def _nested_zip(levels):
     data = b'x'
     for _ in range(levels):
         out = io.BytesIO()
-        with zipfile.ZipFile(out, 'w') as z: z.writestr('inner.zip', data)
+        with zipfile.ZipFile(out, 'w') as z: add_member(z, 'inner.zip', data)
         data = out.getvalue()
     return data
 
