@@ -65,8 +65,9 @@ KNOWN_FAULTS = [
      'a record has no digest: changed numbers are taken for the run'),
     ('run record', r'\(experiments/runs\.py:', 'experiments/runs.py: _stored_result',
      'a record that is not UTF-8, or that is JSON but no record, ends in a traceback'),
-    ('image set', r'^UnicodeDecodeError.*\(data/image_readers\.py:', 'data/image_readers.py: _read_fer2013_csv, '
-     '_read_ferplus_zip', 'a list that is not UTF-8 ends in a traceback'),
+    ('image set', r'^(UnicodeDecodeError|Error: field larger).*\(data/image_readers\.py:',
+     'data/image_readers.py: _read_fer2013_csv, _read_ferplus_zip',
+     'a list that is not UTF-8, or that has a field of more than 131,072 characters, ends in a traceback'),
     ('image set', r'^(BadZipFile|NotImplementedError|RuntimeError|EOFError|error|OSError|LZMAError).*'
      r'\(data/image_(readers|datasets)\.py:', 'data/image_readers.py: _zip_members, _read_ferplus_zip; '
      'data/image_datasets.py: open_zip', 'a zip whose members are damaged ends in a traceback'),
@@ -75,9 +76,17 @@ KNOWN_FAULTS = [
      'a grey value or vote of 19 digits or more ends in a traceback'),
     ('zip', r'^OSError: \[Errno (22|36)\].*\(data/archives\.py:', 'data/archives.py: _extract',
      'a name that the file system refuses, or an offset outside of the file, ends in a traceback'),
+    ('zip', r'^IndexError.*\(data/archives\.py:', 'data/archives.py: _checked_members',
+     'a member without a name ends in a traceback'),
     ('zip', r'^not named: inner\.zip: ', 'data/archives.py: _extract',
      'the message names the damaged zip within the archive, and not the archive'),
     ('manifest', r'^OSError: \[Errno 36\].*\(data/corpus\.py:', 'data/corpus.py: _check_files_exist',
+     'a path with a name of more than 255 bytes ends in a traceback'),
+    ('manifest', r'^OSError: \[Errno 5\].*\(hashing\.py:', 'hashing.py: _file_digest',
+     'a file that opens and cannot be read, such as /proc/self/mem, ends in a traceback'),
+    ('parameters', r'^OSError: \[Errno 36\].*\(data/corpus(_readers)?\.py:', 'data/corpus_readers.py: read_corpus',
+     'a path with a name of more than 255 bytes ends in a traceback'),
+    ('parameters', r'^OSError: \[Errno 36\].*\(data/image_readers\.py:', 'data/image_readers.py: read_images',
      'a path with a name of more than 255 bytes ends in a traceback'),
 ]
 
@@ -367,7 +376,9 @@ class Input:
         name = damage._pick([k for k, v in values.items() if v], rng)
         function = getattr(damage, self.damage, damage.flipped)
         values[name] = function(values[name].encode(), rng).decode(errors='replace')
-        if self.damage == 'odd': values[name] = damage._pick(damage.PATHS[:-1], rng)
+        if self.damage == 'odd':
+            name = damage._pick(list(values), rng)
+            values[name] = damage._pick(damage.PATHS[:-1], rng)
         path = folder/'parameters.json'
         path.write_text(json.dumps(values))
         return path
@@ -395,9 +406,11 @@ def _names(message, bench, file):
     if file.name == 'parameters.json':
         values = json.loads(file.read_text())
         changed = [v for k, v in values.items() if v != PARAMETERS[k]]
-        names += [' '.join(v.split()) for v in changed] + [repr(v) for v in changed] + list(values)
-        names += [part.strip() for v in changed for part in v.split(',') if part.strip()]
-    return any(name and name in message for name in names)
+        parts = [part.strip() for v in changed for part in v.split(',')]
+        names += [repr(v) for v in changed] + list(values) + parts
+        names += [str(Path(part).expanduser()) for part in parts if part.startswith('~/')]
+    if file.name == 'clips.csv': names += [p for p in damage.PATHS if p.startswith('/')]     # the file it points at
+    return any(name and cli.one_line(name) in message for name in names)
 
 def _judge(bench, file, error):
     "Outcome and reason of an attempt that raised `error`"
