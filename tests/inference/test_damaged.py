@@ -5,6 +5,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from robustness.damage import DAMAGES
 from test_predict import answer, film, room, toy, voice  # noqa: F401 (`toy` is a fixture)
 from emotiw.core import EMOTIONS
 from emotiw.inference import predict as predict_module
@@ -22,24 +23,6 @@ def small_clips(folder):
     film(folder/'h.ogg', [], sound=voice(1.2, 48000), rate=48000)
     for name in 'i.png', 'j.jpg': cv2.imwrite(str(folder/name), images[0][..., ::-1])
     return sorted(folder.iterdir())
-
-def overwritten(data, indices, rng):
-    "`data` with random bytes at `indices`"
-    changed = bytearray(data)
-    for i in indices: changed[i] = rng.integers(256)
-    return changed
-
-def zeroed(data, rng):
-    "`data` with a stretch of zeros"
-    start, n = rng.integers(len(data)), rng.integers(1, len(data)//2)
-    return data[:start] + bytes(len(data[start:start + n])) + data[start + n:]
-
-DAMAGES = [
-    lambda data, rng: data[:rng.integers(1, len(data))],
-    lambda data, rng: overwritten(data, rng.integers(0, len(data), rng.integers(1, 200)), rng),
-    lambda data, rng: overwritten(data, rng.integers(0, min(3000, len(data)), rng.integers(1, 40)), rng),
-    zeroed,
-    lambda data, rng: overwritten(data, len(data) - rng.integers(1, min(6000, len(data)), rng.integers(1, 40)), rng)]
 
 @pytest.fixture
 def folder(tmp_path):

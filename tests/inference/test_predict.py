@@ -52,13 +52,14 @@ def room(size=(360, 480), people=1, head=.3):
 
 SOUND_CODECS = {'.mp4': 'aac', '.mp3': 'mp3', '.flac': 'flac', '.webm': 'libopus', '.ogg': 'libopus'}
 
-def film(path, images, fps=25, times=None, rotation=0, sound=None, rate=16000, layout='mono', codec='mpeg4'):
+def film(path, images, fps=25, times=None, rotation=0, sound=None, rate=16000, layout='mono', codec='mpeg4',
+         pix_fmt='yuv420p'):
     "A file of pictures, at `times` (ms) or `fps`, and sound"
-    with av.open(str(path), 'w') as out:
+    with av.open(str(path), 'w', options=dict(fflags='+bitexact')) as out:    # without random ids
         if len(images):
             height, width = images[0].shape[:2]
             units = fps if times is None else 1000     # of a presentation time, per second
-            v = out.add_stream(codec, rate=units, pix_fmt='yuv420p', width=width, height=height)
+            v = out.add_stream(codec, rate=units, pix_fmt=pix_fmt, width=width, height=height)
             if rotation: v.set_display_rotation(rotation)
         s = None
         sound_codec = SOUND_CODECS.get(path.suffix, 'pcm_s16le')
