@@ -57,7 +57,9 @@ def file_digest(
 @functools.lru_cache(maxsize=None)
 def _file_digest(path, size, mtime):
     "Hash of the file's content, cached by path, size and modification time"
-    with open(path, 'rb') as f: return hashlib.file_digest(f, lambda: hashlib.blake2b(digest_size=16)).hexdigest()
+    try:
+        with open(path, 'rb') as f: return hashlib.file_digest(f, lambda: hashlib.blake2b(digest_size=16)).hexdigest()
+    except OSError as e: raise UserError(f'{path}: cannot be read ({e.strerror}); check the file') from None
 
 # %% ../nbs/0_core/01_hashing.ipynb #d0a9fa53
 def paths_among(

@@ -28,7 +28,7 @@ _UNTRUSTED = 'do not unpack it; fetch it from its official source'
 
 def _checked_members(archive, z, free):
     "The files of the open zip `z`, called `archive` in errors; `free` is the free disk space in bytes"
-    members = [m for m in z.infolist() if not m.is_dir() and not _is_hidden(m.filename)]
+    members = [m for m in z.infolist() if not m.filename.endswith('/') and not _is_hidden(m.filename)]
     outside = [m.filename for m in members if not _stays_inside(m.filename)]
     if outside: raise UserError(f'{archive}: names files outside of itself ({summarise_list(outside)}); {_UNTRUSTED}')
     links = [m.filename for m in members if stat.S_ISLNK(m.external_attr >> 16)]
@@ -94,7 +94,7 @@ def unpack(
 
 def _extract_nested(name, folder):
     "Replace the zips below `folder`, from the archive `name`, by their contents until none is left"
-    while nested := sorted(folder.rglob('*.[zZ][iI][pP]')):
+    while nested := sorted(p for p in folder.rglob('*.[zZ][iI][pP]') if p.is_file()):
         for archive in nested:
             _extract(archive, f'{name}, {archive.name}', archive.parent)
             archive.unlink()

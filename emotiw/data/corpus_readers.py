@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['AFEW', 'MANIFEST', 'RAVDESS', 'CREMAD', 'LAYOUTS', 'read_afew', 'read_table', 'read_manifest', 'read_ravdess',
-           'read_cremad', 'unrecognised_layout', 'read_corpus']
+           'read_cremad', 'existing_path', 'unrecognised_layout', 'read_corpus']
 
 # %% ../../nbs/2_data/01_corpus_readers.ipynb #d42296d5
 import os
@@ -223,12 +223,19 @@ CREMAD
 LAYOUTS = {l.name: l for l in (MANIFEST, AFEW, RAVDESS, CREMAD)}
 
 # %% ../../nbs/2_data/01_corpus_readers.ipynb #10a2543f
+def existing_path(
+    path:str|Path,   # What the user named
+)->Path:
+    "The path, with `~` replaced; `UserError` if nothing is there"
+    path = Path(path).expanduser()
+    if os.path.exists(path): return path        # False also for a name that is too long
+    raise UserError(f'{path}: no such file or folder; check the path')
+
 def unrecognised_layout(
     path:Path,      # What the user named
     layouts:dict,   # Name -> `Layout`: the layouts that were tried
 )->UserError:
     "The error for a path that has none of the `layouts`, with the remedy"
-    if not path.exists(): return UserError(f'{path}: no such file or folder; check the path')
     if path.is_dir() and not any(path.iterdir()):
         return UserError(f'{path}: is an empty folder; `emotiw corpora` shows what can be read')
     remedy = '`emotiw corpora` shows them'
@@ -242,7 +249,7 @@ def read_corpus(
     path:str|Path,  # A folder, or a csv that lists clips
 )->Corpus:
     "The corpus at `path`, in any of the `LAYOUTS`"
-    path = Path(path).expanduser()
+    path = existing_path(path)
     for layout in LAYOUTS.values():
         if layout.matches(path): return layout.read(path)
     raise unrecognised_layout(path, LAYOUTS)

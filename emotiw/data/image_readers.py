@@ -18,7 +18,7 @@ import numpy as np
 import pandas as pd
 from ..core import VOTES, Note, UserError
 from .corpus import Layout
-from .corpus_readers import read_table, unrecognised_layout
+from .corpus_readers import existing_path, read_table, unrecognised_layout
 from emotiw.data.image_datasets import (
     BOX_COLUMNS,
     UNREADABLE,
@@ -331,7 +331,7 @@ def read_images(
     path:str|Path,  # A folder, csv or zip
 )->ImageSet:
     "The image set at `path`, in any of the `IMAGE_LAYOUTS`"
-    path = Path(path).expanduser()
+    path = existing_path(path)
     layout = next((x for x in IMAGE_LAYOUTS.values() if x.matches(path)), None)
     if not layout: raise unrecognised_layout(path, IMAGE_LAYOUTS)
     try: return layout.read(path)

@@ -7,6 +7,7 @@ __all__ = ['Fold', 'make_folds', 'leaves_one_group_out', 'split_train_val', 'Fol
            'FoldRowsWithSelection', 'fold_rows_with_selection']
 
 # %% ../../nbs/2_data/02_splits.ipynb #d42296d5
+import re
 from typing import NamedTuple
 import numpy as np
 import pandas as pd
@@ -58,7 +59,7 @@ def _check_groups(corpus, labelled):
 def _parse_n_folds(folds):
     "The number K in 'group:K'"
     number = folds.removeprefix('group:')
-    if number.isascii() and number.isdigit() and int(number) >= 2: return int(number)
+    if re.fullmatch('[0-9]{1,9}', number) and int(number) >= 2: return int(number)
     raise UserError(f'folds {folds!r}: K of group:K is a whole number of at least 2, such as group:5')
 
 def _balanced_parts(sizes, n_parts):

@@ -52,47 +52,8 @@ BATCH = 40            # Inputs of one process
 class Believed(Exception):
     "A damaged entry was taken for a whole one"
 
-# Faults in modules whose source is part of the keys of stored results; each is described with its remedy.
-# (kind, what its reason matches, where, what is wrong); no other fault passes.
-KNOWN_FAULTS = [
-    ('feature', r'^Believed', 'features/cache.py: _read_feature, cached_rows',
-     'an entry has no digest of its arrays: changed numbers are taken for the feature'),
-    ('image array', r'^Believed', 'data/image_datasets.py: _stored_array',
-     'an array has no digest: changed pixels are taken for the images'),
-    ('image array', r'\(data/image_datasets\.py:', 'data/image_datasets.py: load_aligned, load_all',
-     'an array that numpy cannot read ends in a traceback, and is not made again'),
-    ('run record', r'^Believed', 'experiments/runs.py: _stored_result',
-     'a record has no digest: changed numbers are taken for the run'),
-    ('run record', r'\(experiments/runs\.py:', 'experiments/runs.py: _stored_result',
-     'a record that is not UTF-8, or that is JSON but no record, ends in a traceback'),
-    ('image set', r'^(UnicodeDecodeError|Error: field larger).*\(data/image_readers\.py:',
-     'data/image_readers.py: _read_fer2013_csv, _read_ferplus_zip',
-     'a list that is not UTF-8, or that has a field of more than 131,072 characters, ends in a traceback'),
-    ('image set', r'^(BadZipFile|NotImplementedError|RuntimeError|EOFError|error|OSError|LZMAError).*'
-     r'\(data/image_(readers|datasets)\.py:', 'data/image_readers.py: _zip_members, _read_ferplus_zip; '
-     'data/image_datasets.py: open_zip', 'a zip whose members are damaged ends in a traceback'),
-    ('image set', r'^(OverflowError|ValueError: Exceeds the limit).*\(data/image_readers\.py:',
-     'data/image_readers.py: _parse_pixels, _parse_votes',
-     'a grey value or vote of 19 digits or more ends in a traceback'),
-    ('zip', r'^OSError: \[Errno (22|36)\].*\(data/archives\.py:', 'data/archives.py: _extract',
-     'a name that the file system refuses, or an offset outside of the file, ends in a traceback'),
-    ('zip', r'^IsADirectoryError.*\(data/archives\.py:', 'data/archives.py: _extract_nested',
-     'a folder in a zip whose name ends in .zip is opened as a zip: a traceback'),
-    ('parameters', r'^ValueError: Exceeds the limit.*\(data/splits\.py:', 'data/splits.py: _parse_n_folds',
-     'group:K with a K of more than 4,300 digits ends in a traceback'),
-    ('zip', r'^IndexError.*\(data/archives\.py:', 'data/archives.py: _checked_members',
-     'a member without a name ends in a traceback'),
-    ('zip', r'^not named: inner\.zip: ', 'data/archives.py: _extract',
-     'the message names the damaged zip within the archive, and not the archive'),
-    ('manifest', r'^OSError: \[Errno 36\].*\(data/corpus\.py:', 'data/corpus.py: _check_files_exist',
-     'a path with a name of more than 255 bytes ends in a traceback'),
-    ('manifest', r'^OSError: \[Errno 5\].*\(hashing\.py:', 'hashing.py: _file_digest',
-     'a file that opens and cannot be read, such as /proc/self/mem, ends in a traceback'),
-    ('parameters', r'^OSError: \[Errno 36\].*\(data/corpus(_readers)?\.py:', 'data/corpus_readers.py: read_corpus',
-     'a path with a name of more than 255 bytes ends in a traceback'),
-    ('parameters', r'^OSError: \[Errno 36\].*\(data/image_readers\.py:', 'data/image_readers.py: read_images',
-     'a path with a name of more than 255 bytes ends in a traceback'),
-]
+# Faults that wait for the next change of all keys: (kind, what its reason matches, where, what is wrong), in the report
+KNOWN_FAULTS = []
 
 # Whole samples ---------------------------------------------------------------------------------------------------
 
