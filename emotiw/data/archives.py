@@ -68,7 +68,7 @@ def _extract(archive, name, folder):
     except OSError as e:
         if e.errno not in _DAMAGES: raise       # of the disk
         raise UserError(f'{name}: cannot be unpacked here ({e.strerror}); fetch it again') from None
-    except (zipfile.BadZipFile, EOFError, zipfile.zlib.error, ValueError) as e:     # ValueError: names that are no UTF-8
+    except (zipfile.BadZipFile, EOFError, zipfile.zlib.error, UnicodeDecodeError) as e:
         raise UserError(f'{name}: is not a whole zip ({e}); fetch it again') from None
     except (RuntimeError, NotImplementedError) as e:
         message = f'{name}: cannot be unpacked here ({e}); unpack it by hand, then name the folder'
