@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 import numpy as np
 import psutil
-from emotiw.core import share_synthetic
+from emotiw.core import commit, share_synthetic
 
 ROOT = Path(__file__).resolve().parents[2]
 EMOTIW, TABLE = str(Path(sys.executable).with_name('emotiw')), 'ding2016_fig4'    # nineteen runs, and no faces
@@ -191,7 +191,7 @@ def main(kills=200, disks=50, pairs=2):
     "All disturbances; writes their figures"
     with tempfile.TemporaryDirectory() as folder:
         whole, seconds = reference(Path(folder))
-        figures = dict(seconds=round(seconds, 1), kills=crash_often(kills, whole, seconds))
+        figures = dict(commit=commit(), seconds=round(seconds, 1), kills=crash_often(kills, whole, seconds))
         if os.geteuid() == 0: figures['disks'] = fill_disks(disks, whole)
         for k in range(pairs):
             (Path(folder)/f'pair{k}').mkdir()
