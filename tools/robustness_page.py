@@ -1,4 +1,4 @@
-"""The page of what was tried and survived, from the two runs that it names: python tools/robustness.py
+"""The page of what was tried and survived, from the two runs that it names: python tools/robustness_page.py
 after python tools/fuzz.py and python tests/robustness/crashes.py"""
 import emotiw  # noqa: F401 (first: it fixes the instruction set before numpy is loaded)
 import json
