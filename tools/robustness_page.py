@@ -14,21 +14,15 @@ WORDS = {
     'disks': 'disks of random size', 'full': '- full before the end', 'pairs': 'two commands at once on one home'}
 
 
-def crash_rows(crashes):
+def crash_rows(counts):
     "What was done -> how often"
-    counts = crashes['kills'] | crashes.get('disks', {}) | dict(pairs=len(crashes.get('together', [])))
     return {text: counts[name] for name, text in WORDS.items() if counts.get(name)}
-
-def crash_faults(crashes):
-    "All faults"
-    found = crashes['kills']['faults'] + crashes.get('disks', {}).get('faults', [])
-    return found + [fault for faults in crashes.get('together', []) for fault in faults]
 
 def write():
     "Write the page"
     fuzz, crashes = (json.loads((FOLDER/f'{name}.json').read_text()) for name in ('fuzz', 'crashes'))
     inputs = pd.DataFrame(fuzz['by_kind'] | dict(all=fuzz['all'])).T.convert_dtypes()
-    rows = pd.Series(crash_rows(crashes)).to_frame('times')
+    rows = pd.Series(crash_rows(crashes['figures'])).to_frame('times')
     faults = [f"{f['kind']}, {f['damage']}, number {f['number']}: {f['reason']}" for f in fuzz['faults']]
     write_static(FOLDER)
     return write_page(
@@ -36,7 +30,7 @@ def write():
         inputs=table_html(inputs, 'inputs'), crashes=table_html(rows, 'crashes'),
         inputs_from='{inputs} inputs of seed {seed}, in {minutes} minutes, at {commit}.'.format(**fuzz),
         crashes_from='At {commit}; an undisturbed rebuild took {seconds} s.'.format(**crashes),
-        faults=faults + crash_faults(crashes))
+        faults=faults + crashes['faults'])
 
 
 if __name__ == '__main__': print(write())
