@@ -3,8 +3,9 @@ PYTHON ?= python3
 CORPUS ?= synthetic
 SCALE ?= quick
 SEEDS ?=
+FER ?=
 
-.PHONY: help set-up reports test gpu notebooks lock clean
+.PHONY: help set-up reports test gpu bench notebooks lock audit clean
 
 help:         ## this list
 	@sed -n 's/^\([a-z-]*\): *[a-z-]* *## /make \1\t/p' Makefile | expand -t 16
@@ -21,11 +22,17 @@ test: set-up  ## package equals notebooks, notebooks clean, ruff, nbdev_test, py
 gpu: set-up   ## each paper-size training on this machine's GPU, in nine minutes: reports/gpu/; without one at tiny
 	@.venv/bin/python tools/gpu.py
 
+bench: set-up  ## this package and others on the same work: reports/bench/; FER=labels of tools/fer_labels.py
+	@.venv/bin/python tools/bench.py $(if $(FER),--fer '$(FER)')
+
 notebooks: set-up  ## run the notebooks again and keep their outputs
 	@.venv/bin/python tools/execute.py nbs/*/*.ipynb
 
 lock:         ## requirements.lock and environment.yml from pyproject.toml
 	@tools/lock.sh '$(PYTHON)'
+
+audit:        ## known vulnerabilities of the packages in requirements.lock; needs pypi.org
+	@tools/audit.sh '$(PYTHON)'
 
 clean:        ## remove what builds and tests leave behind; .venv, reports and EMOTIW_HOME stay
 	@rm -rf build *.egg-info .pytest_cache _proc _docs

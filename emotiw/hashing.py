@@ -8,6 +8,7 @@ __all__ = ['digest', 'file_digest', 'paths_among', 'source_digest', 'import_clos
 # %% ../nbs/0_core/01_hashing.ipynb #45da16b1
 import ast
 import dataclasses
+import dis
 import functools
 import hashlib
 import inspect
@@ -72,47 +73,56 @@ def paths_among(
     return [p for y in x for p in paths_among(y)] if isinstance(x, (list, tuple)) else []
 
 # %% ../nbs/0_core/01_hashing.ipynb #ccaec1db
+_BLOCKS = 'body', 'orelse', 'finalbody', 'handlers', 'cases'     # fields of a statement that hold statements
+
+def _statements(node):
+    "All statements of a syntax tree; expressions, which are most of it, hold none"
+    for part in (part for field in _BLOCKS for part in getattr(node, field, ())):
+        yield part
+        yield from _statements(part)
+
 def _strip_docs(
     source:str,
 )->str:  # Reformatted by `ast.unparse`
     "`source` without comments and docstrings"
     tree = ast.parse(textwrap.dedent(source))
-    for node in ast.walk(tree):
+    for node in [tree, *_statements(tree)]:
         can_have_docstring = isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef))
         if can_have_docstring and ast.get_docstring(node) is not None: del node.body[0]
     return ast.unparse(tree)
 
 # %% ../nbs/0_core/01_hashing.ipynb #c8c206dd
 def _source_file(thing):
-    "The file of a module name, or of the module that defines `thing`; None for an object defined in a notebook"
-    if isinstance(thing, str): return find_spec(thing).origin
-    return getattr(inspect.getmodule(thing), '__file__', None)
+    "The file of a module name, or of the module that defines `thing`"
+    return find_spec(thing).origin if isinstance(thing, str) else inspect.getmodule(thing).__file__
 
 @functools.cache
 def _source(thing):
-    "Digest of the module of `thing`; for an object defined in a notebook, of its own source (a class: its `__call__`)"
-    file = _source_file(thing)
-    if file: return digest(_strip_docs(Path(file).read_text()))
-    return digest(_strip_docs(inspect.getsource(thing.__call__ if inspect.isclass(thing) else thing)))
+    "Digest of the module of `thing`"
+    return digest(_strip_docs(Path(_source_file(thing)).read_text()))
 
 # %% ../nbs/0_core/01_hashing.ipynb #e999999d
 def source_digest(
-    *things,  # Modules or their names, functions, classes
+    *things,  # Modules or their names, functions, classes of modules
 )->str:
-    "Hash of the source of `things`: of their whole modules where they have one"
+    "Hash of the source of the modules of `things`"
     return digest(sorted(_source(t) for t in things))
 
 # %% ../nbs/0_core/01_hashing.ipynb #c4d114ec
+@functools.cache
 def _module_file(name):
     "The file of module `name` of this package; None if there is no such module"
     file = Path(find_spec('emotiw').origin).parent.joinpath(*name.split('.')[1:]).with_suffix('.py')
     return file if file.is_file() else None
 
+@functools.cache
 def _imports(name):
     "Names of the modules of this package that module `name` imports, also inside functions"
-    for node in ast.walk(ast.parse(_module_file(name).read_text())):
-        if isinstance(node, ast.Import): yield from (a.name for a in node.names if a.name.startswith('emotiw.'))
-        elif isinstance(node, ast.ImportFrom): yield from _imports_from(name, node)
+    found = []
+    for node in _statements(ast.parse(_module_file(name).read_text())):
+        if isinstance(node, ast.Import): found += [a.name for a in node.names if a.name.startswith('emotiw.')]
+        elif isinstance(node, ast.ImportFrom): found += _imports_from(name, node)
+    return found
 
 def _imports_from(name, node):
     "Names of the modules of this package that a `from ... import ...` node of module `name` imports"
@@ -137,10 +147,66 @@ def import_closure(
         pending += _imports(module)
     return frozenset(reached)
 
+# %% ../nbs/0_core/01_hashing.ipynb #a15b1695
+def _function(x):
+    "The function behind a method, a property or a decorated function; None for any other value"
+    for name in ('__func__', 'fget', 'func'): x = getattr(x, name, x)
+    x = inspect.unwrap(x)
+    return x if inspect.isfunction(x) else None
+
+def _functions(thing):
+    "A function itself, or the methods that a class defines, without generated ones such as those of a dataclass"
+    found = filter(None, map(_function, vars(thing).values() if inspect.isclass(thing) else [thing]))
+    return [f for f in found if f.__code__.co_filename != '<string>']
+
+def _instructions(code):
+    "The instructions of `code` and of the functions in it"
+    inner = [_instructions(c) for c in code.co_consts if inspect.iscode(c)]
+    return [*dis.get_instructions(code), *(i for instructions in inner for i in instructions)]
+
+def _operand_text(x):
+    "The operand of an instruction as text"
+    if inspect.iscode(x): return x.co_name
+    return repr(sorted(map(repr, x)) if isinstance(x, frozenset) else x)     # a set has no order
+
+# %% ../nbs/0_core/01_hashing.ipynb #0868563a
+def _values_read(function):
+    "Name -> value of the global names that a function reads"
+    names = {i.argval for i in _instructions(function.__code__) if i.opname == 'LOAD_GLOBAL'}
+    return {name: function.__globals__[name] for name in sorted(names) if name in function.__globals__}
+
+def _is_plain(x):
+    "Is `x` None, a number, a text, or a tuple of these?"
+    return all(map(_is_plain, x)) if isinstance(x, tuple) else x is None or isinstance(x, (str, int, float))
+
+def _module_name(x):
+    "Name of a module, or of the module of a function or class; '' for other values"
+    if inspect.ismodule(x): return x.__name__
+    return (_function(x) or x).__module__ or '' if _function(x) or inspect.isclass(x) else ''
+
+def _reach(thing):
+    "All that the code of `thing` consists of: instructions and constants; names of modules of this package"
+    parts, modules, reached, pending = [], set(), [], [thing]
+    while pending:
+        used = pending.pop()
+        if any(used is x for x in reached): continue
+        reached.append(used)
+        others = list(used.__bases__) if inspect.isclass(used) else []
+        for function in _functions(used):
+            values = _values_read(function)
+            operations = [f'{i.opname} {_operand_text(i.argval)}' for i in _instructions(function.__code__)]
+            parts += [function.__qualname__, operations, {n: x for n, x in values.items() if _is_plain(x)}]
+            others += values.values()
+        modules |= {m for m in map(_module_name, others) if m.startswith('emotiw.') and _module_file(m)}
+        pending += [x for x in others if _module_name(x) == thing.__module__]
+    return parts, modules
+
 # %% ../nbs/0_core/01_hashing.ipynb #caa22d21
 def code_digest(
     thing,   # A function or class of this package, or of a notebook
 )->str:      # 32 hex digits
-    "Hash of the import closure of `thing`; of its own source if it is defined in a notebook"
-    if not thing.__module__.startswith('emotiw.'): return source_digest(thing)
-    return source_digest(*sorted(import_closure(thing.__module__)))
+    "Hash of the import closure of `thing`; outside of this package of its code and of the modules that it uses"
+    if thing.__module__.startswith('emotiw.'): return source_digest(*sorted(import_closure(thing.__module__)))
+    parts, modules = _reach(thing)
+    closure = frozenset().union(*map(import_closure, modules))
+    return digest(parts, source_digest(*sorted(closure)))

@@ -20,14 +20,13 @@ SETTINGS = dict(
     ATEN_CPU_CAPABILITY='avx2',
     ONEDNN_MAX_CPU_ISA='AVX2',
     MKL_CBWR='COMPATIBLE',
-    OPENCV_IPP='avx2',
-    NUMBA_CPU_NAME='haswell')
+    OPENCV_IPP='avx2')
 
 AVX512_SETTINGS = dict(   # for a processor with AVX-512
     OPENCV_CPU_DISABLE='AVX512-SKX',
     NPY_DISABLE_CPU_FEATURES='AVX512F,AVX512CD,AVX512_SKX,AVX512_CLX,AVX512_CNL,AVX512_ICL,AVX512_SPR,X86_V4')
 
-LIBRARIES = 'numpy', 'scipy', 'torch', 'cv2', 'numba'   # they read the variables while they are loaded
+LIBRARIES = 'numpy', 'scipy', 'torch', 'cv2'   # they read the variables while they are loaded
 
 # %% ../nbs/0_core/06_instruction_set.ipynb #baa0c117
 @cache

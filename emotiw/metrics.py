@@ -14,9 +14,7 @@ from typing import NamedTuple
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
-from scipy.optimize import brentq
-from scipy.special import stdtridf
-from scipy.stats import binomtest, nct, norm, t
+import scipy
 from .core import EMOTIONS, UserError
 from .plotting import PALETTE, house_style
 
@@ -82,7 +80,7 @@ def wilson(
     "Wilson's score interval for the proportion `k` / `n`"
     if not (n > 0 and -1e-9 <= k <= n + 1e-9):
         raise UserError(f'{k} of {n} clips is not a proportion: 0 <= k <= n and n > 0 are required')
-    z = float(norm.isf((1 - level) / 2))
+    z = float(scipy.stats.norm.isf((1 - level) / 2))
     centre = k + z**2 / 2
     half = z * math.sqrt(max(k * (n - k) / n, 0) + z**2 / 4)
     low = max((centre - half) / (n + z**2), 0)
@@ -133,7 +131,7 @@ def accuracy_interval(
     codes = _unit_codes(groups, len(right))
     se = 0 if codes is None else math.sqrt(_variance_over_units(right, codes))
     if se < 1e-9: return wilson(right.sum(), len(right), level)
-    half = t.isf((1 - level) / 2, codes.max()) * se
+    half = scipy.stats.t.isf((1 - level) / 2, codes.max()) * se
     return float(max(right.mean() - half, 0)), float(min(right.mean() + half, 1))
 
 # %% ../nbs/0_core/04_metrics.ipynb #027c2274
@@ -169,7 +167,7 @@ def mcnemar(
     only_a = int((a & ~b).sum())
     only_b = int((b & ~a).sum())
     if not only_a + only_b: return 1.
-    return float(binomtest(only_a, only_a + only_b).pvalue)
+    return float(scipy.stats.binomtest(only_a, only_a + only_b).pvalue)
 
 # %% ../nbs/0_core/04_metrics.ipynb #64ecdefb
 def _matched_runs(a, b):
@@ -212,8 +210,8 @@ def _satterthwaite(variances, dfs):
 
 def _cochran_cox(sampling, df_sampling, training, df_training):
     "Degrees of freedom whose 95 % quantile is the mean of both parts' quantiles, weighted by their variances"
-    quantiles = sampling * t.isf(.025, df_sampling) + training * t.isf(.025, df_training)
-    return np.where(training > 0, stdtridf(.975, quantiles / (sampling + training)), df_sampling)
+    quantiles = sampling * scipy.stats.t.isf(.025, df_sampling) + training * scipy.stats.t.isf(.025, df_training)
+    return np.where(training > 0, scipy.special.stdtridf(.975, quantiles / (sampling + training)), df_sampling)
 
 # %% ../nbs/0_core/04_metrics.ipynb #b77822d5
 def _error(a, b, codes, random, paired):
@@ -251,8 +249,8 @@ def paired_difference(
     if any(is_random and len(x) < 2 for x, is_random in zip((a, b), random)):
         return Difference(difference, *[math.nan] * 5)
     se, df = map(float, _error(a, b, codes, random, paired))
-    half = t.isf((1 - level) / 2, df) * se
-    p = float(2 * t.sf(abs(difference) / se, df))
+    half = scipy.stats.t.isf((1 - level) / 2, df) * se
+    p = float(2 * scipy.stats.t.sf(abs(difference) / se, df))
     return Difference(difference, float(max(difference - half, -1)), float(min(difference + half, 1)), p, se, df)
 
 # %% ../nbs/0_core/04_metrics.ipynb #63b46497
@@ -295,7 +293,7 @@ def non_inferior(
     "Is `a` at most `margin` worse than `b`?"
     difference, *_, se, df = paired_difference(a, b, groups, random)
     if math.isnan(se): return NonInferiority(difference, math.nan, 'one training')
-    low = difference - max(t.isf(1 - level, df) * se, _unseen_loss(a, b, groups, level))
+    low = difference - max(scipy.stats.t.isf(1 - level, df) * se, _unseen_loss(a, b, groups, level))
     return NonInferiority(difference, float(low), 'not worse' if low > -margin else 'not shown')
 
 # %% ../nbs/0_core/04_metrics.ipynb #6ea9c961
@@ -308,9 +306,9 @@ def detectable_difference(
     "Smallest true difference that the test of `difference` detects with probability `power`"
     se, df = difference.se, difference.df
     if math.isnan(se): return math.nan
-    critical = t.isf(alpha / n_tests / 2, df)
-    missing = lambda shift: power - nct.sf(critical, df, shift)
-    detectable = se * brentq(missing, 0, 2 * critical + 5)
+    critical = scipy.stats.t.isf(alpha / n_tests / 2, df)
+    missing = lambda shift: power - scipy.stats.nct.sf(critical, df, shift)
+    detectable = se * scipy.optimize.brentq(missing, 0, 2 * critical + 5)
     return float(detectable) if detectable <= 1 else math.inf
 
 # %% ../nbs/0_core/04_metrics.ipynb #8f6a1fb9
@@ -333,7 +331,7 @@ def verdict(
     sampling = clips / published_n + (clips / n if groups_se is None else groups_se**2)
     training = sd**2 * (1 + 1 / runs)
     df = _cochran_cox(sampling, math.inf, training, max(runs - 1, 1))
-    p = 2 * t.sf(abs(ours - published) / math.sqrt(sampling + training), df)
+    p = 2 * scipy.stats.t.sf(abs(ours - published) / math.sqrt(sampling + training), df)
     if p >= .05: return 'no evidence of a difference'
     return 'above' if ours > published else 'below'
 

@@ -1,6 +1,9 @@
-"The browser that several tests share, and which files of tests go first"
+"The browser and the command that several tests share, and which files of tests go first"
 import emotiw  # noqa: F401 (first: it fixes the instruction set before numpy is loaded)
+from emotiw import cli
 import shutil
+import sys
+from unittest.mock import patch
 import pytest
 
 BROWSERS = 'chromium', 'chromium-browser', 'google-chrome'
@@ -20,3 +23,13 @@ def browser():
         browser = p.chromium.launch(executable_path=CHROMIUM, args=['--no-sandbox'])
         yield browser
         browser.close()
+
+@pytest.fixture
+def command(capsys):
+    "Runs `emotiw` with the words that it is given, which must succeed; returns the output"
+    def run(*words):
+        with patch.object(sys, 'argv', ['emotiw', *map(str, words)]), pytest.raises(SystemExit) as e: cli.main()
+        captured = capsys.readouterr()
+        assert not e.value.code, captured.err
+        return captured.out + captured.err
+    return run

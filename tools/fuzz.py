@@ -9,12 +9,11 @@ from pathlib import Path
 import pandas as pd
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]/'tests'))
-from robustness.trials import KINDS, KNOWN_FAULTS, Bench, run_inputs
+from robustness.trials import KINDS, Bench, run_inputs
 from emotiw.core import commit
 from repository import root
 
-OUTCOMES = {'answered': 'answered', 'named': 'named', 'caught': 'named, unforeseen', 'known fault': 'known faults',
-            'fault': 'faults'}
+OUTCOMES = {'answered': 'answered', 'named': 'named', 'caught': 'named, unforeseen', 'fault': 'faults'}
 
 
 def counts(results):
@@ -32,12 +31,8 @@ def report(results, seed, seconds):
     "All of a run, as JSON values"
     faults = [dict(number=r.number, seed=seed, kind=r.kind, damage=r.damage, reason=r.reason) for r in results
               if r.outcome == 'fault']
-    known = [dict(kind=kind, where=where, what=what, inputs=[r.number for r in results if r.outcome == 'known fault'
-                                                            and r.kind == kind])
-             for kind, _, where, what in KNOWN_FAULTS]
     return dict(inputs=len(results), seed=seed, commit=commit(), minutes=round(seconds/60, 1), all=counts(results),
-                by_kind=grouped(results, 'kind'), by_damage=grouped(results, 'damage'), faults=faults,
-                known_faults=known)
+                by_kind=grouped(results, 'kind'), by_damage=grouped(results, 'damage'), faults=faults)
 
 def table(results):
     "One row per kind of input"

@@ -1,4 +1,4 @@
-# To be sourced: `check_python PYTHON` ends with one line, and what to do, unless PYTHON can carry emotiw
+# To be sourced. `check_python PYTHON` ends with one line, and what to do, unless PYTHON can carry emotiw
 
 stop() { echo "emotiw: $*" >&2; exit 1; }
 
@@ -12,4 +12,13 @@ check_python() {
     esac
     "$python" -c 'import ensurepip, venv' 2>/dev/null ||
         stop "'$python' cannot make a virtual environment: install its venv module (Debian: apt install python3-venv)"
+}
+
+# `temporary_environment PYTHON PACKAGE`: a virtual environment in $dir that has PACKAGE, and goes when the script ends
+temporary_environment() {
+    dir=$(mktemp -d)
+    trap 'rm -rf "$dir"' EXIT
+    "$1" -m venv "$dir"
+    "$dir/bin/python" -m pip install --quiet --disable-pip-version-check "$2" > "$dir/log" 2>&1 ||
+        { tail -n 5 "$dir/log" >&2; stop "$2 could not be installed (see above)"; }
 }

@@ -49,10 +49,15 @@ def example():
     return '\n'.join(['```', *lines, '```'])
 
 
+def short(text):
+    "`text` with '113/192' for '113.0/192'; the mean of several runs keeps its decimal"
+    return text.replace('.0/', '/')
+
+
 def limits():
     "Accuracy of the bundled model, from its card"
     lines = accuracy_lines(load_card())
-    return '\n'.join(line.replace(' | ', '|').replace('| ', '|').replace(' |', '|') for line in lines)
+    return short('\n'.join(line.replace(' | ', '|').replace('| ', '|').replace(' |', '|') for line in lines))
 
 
 def chance_level(report):
@@ -62,7 +67,7 @@ def chance_level(report):
 
 def accuracy_cell(row):
     "Accuracy of a row of a table, and whether a network that it stands on did not learn"
-    texts = f'{row.ours:.1f} ({row.k_of_n})', learning_mark(row.get('stands_on'))
+    texts = f'{row.ours:.1f} ({short(row.k_of_n)})', learning_mark(row.get('stands_on'))
     return ', '.join(filter(None, texts))
 
 

@@ -8,9 +8,9 @@ finished=.venv/.set-up        # what .venv was finished from, and where; written
 unfinished=.venv/.unfinished  # there while a new .venv is being filled: if it stays, the machine stopped in between
 state=$(cat requirements.lock pyproject.toml | cksum)
 
-if command -v flock > /dev/null; then  # one set-up at a time
+if command -v flock > /dev/null; then  # one set-up at a time, where the file system has locks
     exec 9< requirements.lock
-    flock -n 9 || { echo 'waiting for another set-up of .venv'; flock 9; }
+    flock -n 9 2> /dev/null || [ $? != 1 ] || { echo 'waiting for another set-up of .venv'; flock 9; }
 fi
 if [ -e $unfinished ] || [ "$(sed -n 2p $finished 2>/dev/null || echo "$PWD")" != "$PWD" ]; then rm -rf .venv; fi  # half-made, or copied
 if [ "$(sed -n 1p $finished 2>/dev/null)" = "$state" ] && .venv/bin/python -c '' 2>/dev/null; then exit 0; fi

@@ -10,6 +10,7 @@ __all__ = ['AFEW', 'MANIFEST', 'RAVDESS', 'CREMAD', 'LAYOUTS', 'read_afew', 'rea
 import os
 import re
 from pathlib import Path
+from unicodedata import normalize
 import pandas as pd
 from ..core import Note, UserError, summarise_list
 from emotiw.data.corpus import (
@@ -77,12 +78,18 @@ DIR/                                           (or one folder deeper)
 AFEW
 
 # %% ../../nbs/2_data/01_corpus_readers.ipynb #93e3b83c
+def _separator(csv):
+    "Comma, semicolon or tab: what separates the columns of the header"
+    with open(csv, encoding='utf-8-sig') as f: header = f.readline(10_000)
+    return max(',;\t', key=header.count)
+
 def read_table(
-    csv:Path,       # A csv with a header, comma-separated, in UTF-8
+    csv:Path,       # A csv with a header, separated by commas, semicolons or tabs, in UTF-8
     required,       # Names of columns that must exist
 )->pd.DataFrame:    # All cells as stripped text, '' where empty; column names stripped
     "The csv as a table of text"
-    try: table = pd.read_csv(csv, dtype=str, keep_default_na=False, encoding='utf-8-sig', skipinitialspace=True)
+    options = dict(dtype=str, keep_default_na=False, encoding='utf-8-sig', skipinitialspace=True)
+    try: table = pd.read_csv(csv, sep=_separator(csv), **options)
     except (OSError, ValueError) as e:
         reason = str(e).splitlines()[0]
         raise UserError(f'{csv}: is not a csv in UTF-8 ({reason}); save it as one') from None
@@ -102,16 +109,21 @@ def _parse_split(row, location):
     raise UserError(f"{location}: unknown split {row['split']!r}; the names are train, val, test")
 
 # %% ../../nbs/2_data/01_corpus_readers.ipynb #8d2cf985
-def _manifest_row(csv, table, i, row, common):
-    "Row `i` of a manifest as a clip; `common` is the common folder of all clips"
+def _path_on_disk(csv, path):
+    "The absolute path of a cell as its folder spells it: é is one character on some systems, and two on others"
+    path = os.path.abspath(csv.parent/path)
+    spellings = [] if path.isascii() else [normalize(form, path) for form in ('NFC', 'NFD')]
+    return next((p for p in (path, *spellings) if os.path.isfile(p)), path)
+
+def _manifest_row(csv, table, i, row, path, common):
+    "Row `i` of a manifest as a clip; `path` from `_path_on_disk`, `common` is the common folder of all clips"
     location = f'{csv}, row {i + 2}'            # as a spreadsheet counts, with the header as row 1
-    if not row['path']: raise UserError(f'{location}: has no path')
+    if not path: raise UserError(f'{location}: has no path')
     split = _parse_split(row, location) if 'split' in table else 'all'
     unlabelled = not row['emotion'] and split == 'test'
     emotion = None if unlabelled else parse_clip_emotion(row['emotion'], location)
-    path = Path(os.path.abspath(csv.parent/row['path']))
-    name = path.relative_to(common).with_suffix('').as_posix()
-    return clip_row(split, name, path, emotion, row.get('group') or None)
+    name = normalize('NFC', Path(path).relative_to(common).with_suffix('').as_posix())
+    return clip_row(split, name, Path(path), emotion, row.get('group') or None)
 
 # %% ../../nbs/2_data/01_corpus_readers.ipynb #d4ba0358
 def read_manifest(
@@ -120,9 +132,11 @@ def read_manifest(
     "A corpus listed in a csv with columns path, emotion and optionally split and group"
     csv = path/'clips.csv' if path.is_dir() else path
     table = read_table(csv, ['path', 'emotion'])
-    parents = {os.path.dirname(os.path.abspath(csv.parent/p)) for p in table.path if p}
+    paths = [_path_on_disk(csv, p) if p else '' for p in table.path]
+    parents = {os.path.dirname(p) for p in paths if p}
     common = os.path.commonpath(parents) if parents else csv.parent
-    rows = [_manifest_row(csv, table, i, row, common) for i, row in enumerate(table.to_dict('records'))]
+    rows = [_manifest_row(csv, table, i, row, path, common)
+            for i, (row, path) in enumerate(zip(table.to_dict('records'), paths))]
     name = None if csv.stem == 'clips' else corpus_name(csv.with_suffix(''), False)
     return build_corpus(csv.parent, 'manifest', rows, name=name)
 

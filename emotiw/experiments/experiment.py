@@ -9,7 +9,7 @@ __all__ = ['clip_modalities', 'corpus_modalities', 'Experiment', 'open_voices', 
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from ..core import Note, UserError, cache_path, read_record, summarise_list, versions, write_record
+from ..core import Note, UserError, cache_path, record_once, summarise_list, versions
 from ..data.corpus import Corpus
 from ..data.load import open_corpus
 from ..data.splits import Fold, leaves_one_group_out, make_folds
@@ -43,10 +43,7 @@ def corpus_modalities(
     paths = corpus.clips.path[corpus.clips.emotion.notna()]
     key = digest(sorted(map(file_digest, paths)), code_digest(probe), versions('av'))
     entry = cache_path('modalities', f'{key}.json')
-    if (stored := read_record(entry)) is None:
-        stored = dict(modalities=_probe_modalities(paths))
-        write_record(entry, stored)
-    return tuple(stored['modalities'])
+    return tuple(record_once(entry, lambda: dict(modalities=_probe_modalities(paths)))['modalities'])
 
 # %% ../../nbs/4_experiments/05_experiment.ipynb #bed38903
 _MODALITY_WORDS = dict(faces='pictures', sound='sound')

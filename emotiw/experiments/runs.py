@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['THREADS', 'LIBRARIES', 'Run', 'to_jsonable', 'encode_config', 'decode_config', 'Outcome', 'Result', 'PendingResult',
            'provenance', 'execute_run', 'shared_token', 'check_home', 'run_all', 'stale_records', 'pool_folds',
-           'best_run', 'median_best_epoch']
+           'best_run', 'run_best', 'median_best_epoch']
 
 # %% ../../nbs/4_experiments/02_runs.ipynb #f2aa5a19
 import dataclasses
@@ -20,11 +20,10 @@ from pathlib import Path
 from uuid import uuid4
 import numpy as np
 import pandas as pd
-from distributed import wait
 from safetensors.torch import save_file
-from ..core import UserError, atomic, cache_path, commit, read_record, versions, write_record
+from ..core import UserError, atomic, cache_path, commit, exclusive, read_record, versions, write_record
 from ..dry_run import NotComputedError, current_dry_run
-from .training import precision
+from .training import DivergedError, precision
 from ..hashing import code_digest, digest, file_digest, paths_among
 from ..instruction_set import instruction_set
 from ..reproducibility import device, device_name, reproducible
@@ -236,10 +235,12 @@ def _stored_result(run):
 def execute_run(
     run:Run,
 ):
-    "Compute `run` with its own seed and number of threads, and store the outcome"
-    start = time.perf_counter()
-    with reproducible(run.seed, THREADS): outcome = run.function(run.config, run.data, run.fold, run.seed)
-    _store_outcome(run, outcome, time.perf_counter() - start)
+    "Compute `run` with its own seed and number of threads, and store the outcome, unless another command did meanwhile"
+    with exclusive(run.file):
+        if _stored_result(run) is not None: return
+        start = time.perf_counter()
+        with reproducible(run.seed, THREADS): outcome = run.function(run.config, run.data, run.fold, run.seed)
+        _store_outcome(run, outcome, time.perf_counter() - start)
 
 
 # %% ../../nbs/4_experiments/02_runs.ipynb #98b2ce2b
@@ -269,13 +270,23 @@ def _execute_on_worker(run, key, token):
     execute_run(run)
 
 def _execute_on_cluster(runs, client, label):
-    "Execute all `runs` on the dask cluster of `client`, then raise the first error"
+    "Execute all `runs` on the dask cluster of `client`; the error of each, None where there is none"
     keys = [run.key for run in runs]
     with shared_token() as token:
         futures = client.map(_execute_on_worker, runs, keys, token=token, key=[f'{label}-{key}' for key in keys])
-        wait(futures)
-    for future in futures:
-        if future.status == 'error': raise future.exception()
+        return [future.exception() for future in futures]     # waits for each
+
+def _execute_here(run):
+    "Execute `run` in this process; the error of a training that diverged, else None"
+    try: execute_run(run)
+    except DivergedError as e: return e
+
+def _execute(runs, client, label):
+    "Execute all `runs`; key -> error of the trainings that diverged. The first other error is raised"
+    errors = _execute_on_cluster(runs, client, label) if client is not None else [_execute_here(run) for run in runs]
+    for error in errors:
+        if error and not isinstance(error, DivergedError): raise error
+    return {run.key: error for run, error in zip(runs, errors) if error}
 
 # %% ../../nbs/4_experiments/02_runs.ipynb #274580e8
 def _plan_run(plan, run, label):
@@ -286,20 +297,25 @@ def _plan_run(plan, run, label):
     return result
 
 # %% ../../nbs/4_experiments/02_runs.ipynb #aafd0f5f
+def _compute(runs, client, label):
+    "The results of `runs`, as `run_all` returns them; for a training that diverged its error"
+    if plan := current_dry_run(): return [_plan_run(plan, run, label) for run in runs]
+    missing_runs = list({run.key: run for run in runs if _stored_result(run) is None}.values())
+    diverged = _execute(missing_runs, client, label)
+    results = [diverged.get(run.key) or _stored_result(run) for run in runs]
+    if None in results:
+        raise UserError('the code, the data or the weights changed while runs were computed; start again')
+    return results
+
 def run_all(
     runs:list[Run],     # Any number; equal runs are computed once
     client=None,        # A dask client; None: compute in this process
     label:str='runs',   # Name of these runs in a progress display
 )->list[Result]:        # In the order of `runs`
     "The results of `runs`; computes those that are not stored"
-    if plan := current_dry_run(): return [_plan_run(plan, run, label) for run in runs]
-    missing_runs = list({run.key: run for run in runs if _stored_result(run) is None}.values())
-    if client is not None: _execute_on_cluster(missing_runs, client, label)
-    else:
-        for run in missing_runs: execute_run(run)
-    results = [_stored_result(run) for run in runs]
-    if None in results:
-        raise UserError('the code, the data or the weights changed while runs were computed; start again')
+    results = _compute(runs, client, label)
+    for result in results:
+        if isinstance(result, DivergedError): raise result
     return results
 
 # %% ../../nbs/4_experiments/02_runs.ipynb #a5a5c161
@@ -333,11 +349,22 @@ def pool_folds(
 
 # %% ../../nbs/4_experiments/02_runs.ipynb #e006e6f7
 def best_run(
-    results:list[Result],   # Their histories have `val_loss`
+    results:list[Result],   # Their histories have `val_loss`; a `DivergedError` in place of one
 )->Result:
     "The result with the smallest validation loss of any epoch; in a dry run, where losses are unknown, the first"
-    try: return min(results, key=lambda r: r.history.val_loss.min())
-    except NotComputedError: return results[0]
+    trained = [r for r in results if not isinstance(r, DivergedError)]
+    if not trained: raise results[0]
+    try: return min(trained, key=lambda r: r.history.val_loss.min())
+    except NotComputedError: return trained[0]
+
+def run_best(
+    groups:list[list[Run]],   # Runs to choose from
+    client=None,              # As in `run_all`
+    label:str='runs',         # As in `run_all`
+)->list[Result]:              # One per group
+    "The `best_run` of each group; computes those that are not stored"
+    results = iter(_compute([run for group in groups for run in group], client, label))
+    return [best_run([next(results) for _ in group]) for group in groups]
 
 # %% ../../nbs/4_experiments/02_runs.ipynb #a5c9b529
 def median_best_epoch(

@@ -7,28 +7,58 @@ __all__ = ['MELS', 'SHAPE', 'DESCRIPTORS', 'COLUMNS', 'SILENCE_RMS', 'frame_desc
            'voiced_span', 'voice_sequence']
 
 # %% ../../nbs/3_features/03_descriptors.ipynb #e4b24e9f
-import librosa
+import functools
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
-from scipy import fft, signal
 from .audio import HOP_LENGTH, RATE, mel_filters
 
 # %% ../../nbs/3_features/03_descriptors.ipynb #26fb9170
 _FRAME = 1024              # Samples of a frame, 64 ms
 _PITCH_RANGE = 65., 500.   # Hz
+_PERIODS = np.arange(int(RATE//_PITCH_RANGE[1]), int(np.ceil(RATE/_PITCH_RANGE[0])) + 1)   # Samples
+_DEEP = .1                 # YIN's threshold of a minimum
 _LOWEST_NOTE = 27.5        # Hz; pitch is counted in semitones above it
 
-def _pitch(samples):
-    "Fundamental frequency of each frame, Hz, `(T,)`"
-    low, high = _PITCH_RANGE
-    return librosa.yin(samples, fmin=low, fmax=high, sr=RATE, frame_length=_FRAME, hop_length=HOP_LENGTH)
+def _centred_frames(samples):
+    "Frames around every 10 ms, `(T, 1024)`, a view"
+    return sliding_window_view(np.pad(samples, _FRAME//2), _FRAME)[::HOP_LENGTH]
 
-def _harmonic_share(samples, pitch):
+def _autocorrelation(frames):
+    "Of each frame at the lags from 0, `(T, 2048)`"
+    return np.fft.irfft(np.abs(np.fft.rfft(frames, 2*_FRAME))**2)
+
+def _normalised_difference(frames):
+    "YIN's d' (equation 8) of each frame at `_PERIODS`, `(T, n)`"
+    n = _PERIODS[-1]
+    r = _autocorrelation(frames)[:, :n + 1]
+    difference = 2*(r[:, :1] - r[:, 1:]) - np.cumsum(frames[:, :n]**2, 1)     # at the lags 1 to n
+    mean = np.cumsum(difference, 1)/np.arange(1, n + 1, dtype=np.float32)
+    return (difference/(mean + np.finfo(np.float32).tiny))[:, _PERIODS[0] - 1:]
+
+def _first_deep_minimum(d):
+    "Index of the first minimum below the threshold in each row, or of the smallest value, `(T,)`"
+    falls = np.diff(d, axis=1, prepend=np.inf) < 0
+    rises = np.diff(d, axis=1, append=np.inf) >= 0
+    deep = falls & rises & (d < _DEEP)
+    return np.where(deep.any(1), deep.argmax(1), d.argmin(1))
+
+def _vertex(d, i):
+    "Place of the minimum of the parabola through the neighbours of `i`, relative to `i`; 0 at the ends"
+    row, inner = np.arange(len(d)), i.clip(1, d.shape[1] - 2)
+    before, at, after = d[row, inner - 1], d[row, inner], d[row, inner + 1]
+    curvature, slope = after + before - 2*at, (after - before)/2
+    is_near = (i == inner) & (np.abs(slope) < np.abs(curvature))
+    return np.where(is_near, -slope/np.where(is_near, curvature, 1), 0)
+
+def _pitch(frames):
+    "Fundamental frequency of each frame, Hz, `(T,)`"
+    d = _normalised_difference(frames)
+    i = _first_deep_minimum(d)
+    return RATE/(_PERIODS[i] + _vertex(d, i))
+
+def _harmonic_share(frames, pitch):
     "Normalised autocorrelation of each frame at its period, 0 to 1, `(T,)`"
-    padded = np.pad(samples, _FRAME//2)
-    frames = sliding_window_view(padded, _FRAME)[::HOP_LENGTH][:len(pitch)]
-    frames = frames - frames.mean(1, keepdims=True)
-    autocorrelation = fft.irfft(np.abs(fft.rfft(frames, 2*_FRAME))**2)
+    autocorrelation = _autocorrelation(frames - frames.mean(1, keepdims=True))
     lags = (RATE/pitch).round().astype(int).clip(1, _FRAME//2 - 1)
     at_lag = autocorrelation[np.arange(len(pitch)), lags]*_FRAME/(_FRAME - lags)     # longer lags overlap less
     return np.clip(at_lag/np.maximum(autocorrelation[:, 0], 1e-9), 0, .999)
@@ -65,11 +95,14 @@ def _spectral_shape(power):
         flux=flux)
 
 # %% ../../nbs/3_features/03_descriptors.ipynb #9c3f6811
+def _hann(n): return np.hanning(n + 1)[:-1].astype(np.float32)
+
 MELS = 40
 SHAPE = ('centroid', 'spread', 'alpha', 'hammarberg', 'slope_low', 'slope_mid', 'flux')
 DESCRIPTORS = ('pitch', 'energy', 'harmonicity', *SHAPE)
 COLUMNS = (*(f'mel {i}' for i in range(MELS)), *DESCRIPTORS, 'voiced')    # Of `frame_descriptors`
 SILENCE_RMS = 1e-4         # Root mean square below which a window is silent: -80 dB
+_WINDOW = np.pad(_hann(400), (_FRAME - 400)//2)     # 25 ms in the middle of a frame
 _MIN_SAMPLES = RATE//10    # Samples below which a window is too short: 0.1 s
 
 def _is_voiced(share, energy, pitch):
@@ -84,9 +117,10 @@ def frame_descriptors(
     if len(x) < _MIN_SAMPLES or np.sqrt(np.mean(x**2)) < SILENCE_RMS: return np.zeros((0, len(COLUMNS)), np.float32)
     x = (x - x.mean())/x.std()
     x = np.pad(x, (0, max(0, 4*_FRAME - len(x))))
-    power = np.abs(librosa.stft(x, n_fft=_FRAME, hop_length=HOP_LENGTH, win_length=400)).T**2
-    pitch = _pitch(x)
-    share = _harmonic_share(x, pitch)
+    frames = _centred_frames(x)
+    power = np.abs(np.fft.rfft(frames*_WINDOW))**2
+    pitch = _pitch(frames)
+    share = _harmonic_share(frames, pitch)
     energy = _decibel(power.sum(1))
     semitones = 12*np.log2(pitch/_LOWEST_NOTE)
     harmonicity = _decibel(share + 1e-3) - _decibel(1 - share + 1e-3)
@@ -133,9 +167,18 @@ def _loudness(energy):
     return [energy.max() - middle, np.diff(energy).clip(0).mean(), high - low, (energy > energy.max() - 30).mean()]
 
 def _rhythm(energy):
-    "Log spectrum of the loudness contour, 0.2 to 7.6 Hz, `(13,)`"
-    _, density = signal.welch(energy, 100, nperseg=min(256, len(energy)), nfft=512)
+    "Log spectrum of the loudness contour (Welch 1967), 0.2 to 7.6 Hz, `(13,)`"
+    n = min(256, len(energy))
+    parts, window = sliding_window_view(energy, n)[::n - n//2], _hann(n)
+    transforms = np.fft.rfft((parts - parts.mean(1, keepdims=True))*window, 512)
+    density = 2*(np.abs(transforms)**2).mean(0)/(RATE/HOP_LENGTH*(window @ window))
     return np.log(np.sqrt(density[1:3*_RHYTHM_BANDS + 1].reshape(_RHYTHM_BANDS, 3).mean(1)) + 1e-3)
+
+@functools.cache
+def _cosines():
+    "Rows 1 to 13 of the cosine transform of 40 bands, `(40, 13)`"
+    phases = np.pi/MELS*np.outer(np.arange(MELS) + .5, np.arange(1, _CEPSTRA + 1))
+    return np.sqrt(2/MELS)*np.cos(phases)
 
 def functionals(
     frames:np.ndarray,  # Of one window, from `frame_descriptors`, `(T, 51)`, T > 1 or 0
@@ -147,7 +190,7 @@ def functionals(
     used = is_voiced if is_voiced.sum() > 5 else np.ones(len(frames), bool)
     energy = x[:, 1].copy()
     x[:, 1] -= np.percentile(energy[used], 95)
-    cepstrum = fft.dct(mel, axis=1, norm='ortho')[:, 1:_CEPSTRA + 1]
+    cepstrum = mel @ _cosines()
     by_descriptor = np.vstack([_distribution(x[used]), _changes(x, used), _slopes(x, used)])
     mean_change = np.abs(np.diff(cepstrum, axis=0)).mean(0)
     peaks = np.percentile(mel, 80, axis=0) - np.median(mel)

@@ -38,7 +38,7 @@ class Sound(Extractor):
     "Standardised spectrogram, `x` `(1, 200, T)`, or log-Mel spectrogram with its deltas, `x` `(3, 40, T)`"
     kind: str = 'spectrogram'   # Or 'log_mel'; a function of `emotiw.features.audio`
     seconds: float = 1.         # Shorter sound is repeated to this length
-    libraries = ('av', 'librosa', 'scipy')
+    libraries = ('av', 'scipy')
 
     def __call__(self, path):
         wave = audio.repeat_to_length(audio.load_wave(path), self.seconds)

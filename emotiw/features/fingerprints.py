@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['WINDOW_SAMPLES', 'BAND_EDGES', 'WINDOWS_PER_SECOND', 'PICTURE', 'SOUND', 'FrameHash', 'frame_hash', 'sound_bits',
-           'MatchSettings', 'clip_print', 'Track', 'track', 'distance', 'candidate_pairs', 'find_copies']
+           'MatchSettings', 'clip_print', 'Track', 'track', 'distances', 'distance', 'candidates', 'find_copies']
 
 # %% ../../nbs/3_features/06_fingerprints.ipynb #f78f19be
 from dataclasses import dataclass
@@ -13,8 +13,7 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 import pandas as pd
-from scipy.fft import dctn
-from scipy.signal.windows import hann
+import scipy
 from .audio import RATE, load_wave
 from .video import iter_frames
 
@@ -31,7 +30,7 @@ def frame_hash(
 )->FrameHash:
     "The fingerprint of a frame"
     small = cv2.resize(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), (32, 32), interpolation=cv2.INTER_AREA)
-    coefficients = dctn(small.astype(np.float32), norm='ortho')[:16, :16]
+    coefficients = scipy.fft.dctn(small.astype(np.float32), norm='ortho')[:16, :16]
     mirrored = coefficients*(-1.)**np.arange(16)
     contrast = np.sqrt((coefficients**2).sum() - coefficients[0, 0]**2)/32    # standard deviation of the grey levels
     bits, mirrored_bits = ((x > np.median(x)).ravel() for x in (coefficients, mirrored))
@@ -42,15 +41,20 @@ WINDOW_SAMPLES = round(.37*RATE)
 BAND_EDGES = np.geomspace(200, 3600, 34)    # Hz
 WINDOWS_PER_SECOND = 32
 
-def _levels(wave):
-    "Power of each band and total power, dB, `(windows, 34)`; no window for sound shorter than one"
-    starts = np.arange(0, max(0, len(wave) - WINDOW_SAMPLES + 1), RATE/WINDOWS_PER_SECOND).astype(int)
-    windows = np.zeros((0, WINDOW_SAMPLES))
-    if len(starts): windows = np.stack([wave[s:s + WINDOW_SAMPLES] for s in starts])
-    power = np.abs(np.fft.rfft(windows*hann(WINDOW_SAMPLES)))**2
+def _window_levels(windows):
+    "Power of each band and total power of windows, dB, `(windows, 34)`"
+    power = np.abs(np.fft.rfft(windows*scipy.signal.windows.hann(WINDOW_SAMPLES)))**2
     edges = np.searchsorted(np.fft.rfftfreq(WINDOW_SAMPLES, 1/RATE), BAND_EDGES)
     bands = np.add.reduceat(power, edges, axis=1)[:, :-1]
     return 10*np.log10(np.column_stack([bands, power.sum(1)]) + 1e-9)
+
+_BLOCK = 256   # Windows at a time: windows overlap, and those of an hour would take gigabytes
+
+def _levels(wave):
+    "`_window_levels` of a sound; no window for sound shorter than one"
+    if len(wave) < WINDOW_SAMPLES: return np.zeros((0, len(BAND_EDGES)))
+    windows = np.lib.stride_tricks.sliding_window_view(wave, WINDOW_SAMPLES)[::RATE//WINDOWS_PER_SECOND]
+    return np.concatenate([_window_levels(windows[i:i + _BLOCK]) for i in range(0, len(windows), _BLOCK)])
 
 # %% ../../nbs/3_features/06_fingerprints.ipynb #4d27015e
 def sound_bits(
@@ -121,21 +125,55 @@ def _bit_distance(a, b):
     return np.bitwise_count(a ^ b).sum(-1, dtype=np.uint16)*np.float32(8/a.itemsize/a.shape[-1])
 
 # %% ../../nbs/3_features/06_fingerprints.ipynb #64730ca3
+class _Tracks:
+    "The tracks of many clips, one after another"
+    def __init__(self, tracks):
+        self.words = np.concatenate([t.words for t in tracks])
+        self.valid = np.concatenate([t.valid for t in tracks])
+        self.lengths = np.array([len(t.valid) for t in tracks])
+        self.starts = np.cumsum(self.lengths) - self.lengths
+        self.n_valid = np.array([t.valid.sum() for t in tracks])
+
+_CELLS = 2**18   # Pairs of steps compared at a time
+
+def _sums_by_shift(a, tracks, first):
+    """Number of shared valid steps and sum of their distances, for every shift of every clip of `tracks` along `a`;
+    the shifts of a clip begin at its entry of `first`"""
+    n_shifts = first[-1] + max(1, len(a.valid) + tracks.lengths[-1] - 1)
+    n_shared, total = np.zeros(n_shifts), np.zeros(n_shifts)
+    places = np.arange(len(tracks.valid)) + np.repeat(first - tracks.starts, tracks.lengths) + len(a.valid) - 1
+    places, words = places[tracks.valid], tracks.words[tracks.valid]
+    steps = np.flatnonzero(a.valid)
+    n = max(1, _CELLS//max(1, len(places)))
+    for block in (steps[i:i + n, None] for i in range(0, len(steps), n)):
+        shifts = (places - block).ravel()
+        n_shared += np.bincount(shifts, minlength=n_shifts)
+        total += np.bincount(shifts, _bit_distance(a.words[block], words).ravel(), minlength=n_shifts)
+    return n_shared, total
+
+def distances(
+    a:Track,
+    others:list[Track],         # At least one
+    settings:MatchSettings,
+)->list[tuple[float, float]]:   # Mean distance, bits of 64, and shift: seconds by which the other starts before `a`
+    "The distance of `a` to each of the `others` at the best shift; 64 if they share too few steps"
+    tracks = _Tracks(others)
+    n_shifts = np.maximum(1, len(a.valid) + tracks.lengths - 1)
+    first = np.cumsum(n_shifts) - n_shifts
+    n_shared, total = _sums_by_shift(a, tracks, first)
+    least = np.maximum(settings.min_steps, .6*np.minimum(a.valid.sum(), tracks.n_valid))
+    mean = np.where(n_shared >= np.repeat(least, n_shifts), total/np.maximum(n_shared, 1), 64.)
+    best = [int(mean[start:start + n].argmin()) for start, n in zip(first, n_shifts)]
+    offset = max(len(a.valid) - 1, 0)     # of the smallest shift
+    return [(float(mean[start + i]), (i - offset)/settings.rate) for start, i in zip(first, best)]
+
 def distance(
     a:Track,
     b:Track,
     settings:MatchSettings,
-)->tuple[float, float]:  # Mean distance, bits of 64, and shift: seconds by which `b` starts before `a`
-    "The distance of two clips at the best shift; 64 if they share too few steps"
-    n_a, n_b = len(a.valid), len(b.valid)
-    both_valid = a.valid[:, None] & b.valid
-    offset = max(n_a - 1, 0)                        # of the smallest shift, so that indices start at 0
-    shifts = (np.arange(n_b) - np.arange(n_a)[:, None] + offset).ravel()
-    n_shared = np.bincount(shifts, both_valid.ravel(), minlength=1)
-    total = np.bincount(shifts, (_bit_distance(a.words[:, None], b.words)*both_valid).ravel(), minlength=1)
-    enough = n_shared >= max(settings.min_steps, .6*min(a.valid.sum(), b.valid.sum()))
-    mean = np.where(enough, total/np.maximum(n_shared, 1), 64.)
-    return float(mean.min()), (int(mean.argmin()) - offset)/settings.rate
+)->tuple[float, float]:  # As in `distances`
+    "The distance of two clips at the best shift"
+    return distances(a, [b], settings)[0]
 
 # %% ../../nbs/3_features/06_fingerprints.ipynb #e8a4ddba
 def _middle_block(t, block):
@@ -145,44 +183,50 @@ def _middle_block(t, block):
     return t.words[start:start + block]
 
 # %% ../../nbs/3_features/06_fingerprints.ipynb #de374c87
-def _block_distances(block, words, starts):
-    "Distance of `block` to its best place in each clip; clips begin at `starts` of `words`"
-    n_places = len(words) - len(block) + 1
-    if n_places < 1: return np.full(len(starts), 64.)
-    d = sum(_bit_distance(words[i:i + n_places], word) for i, word in enumerate(block))/len(block)
-    return np.minimum.reduceat(np.append(d, np.full(len(block) - 1, 64.)), starts)
+def _block_distances(block, columns, starts):
+    "Distance of `block` to its best place in each clip; clips begin at `starts` of `columns`, one per word of a step"
+    n_places = max(0, len(columns[0]) - len(block) + 1)
+    n_bits = np.full(len(columns[0]), 8*block.nbytes, np.uint16)     # different bits at each place; all at no place
+    n_bits[:n_places] = 0
+    for i, words in enumerate(block):
+        for column, word in zip(columns, words):
+            n_bits[:n_places] += np.bitwise_count(column[i:i + n_places] ^ word)
+    return np.minimum.reduceat(n_bits, starts)*64/(8*block.nbytes)
 
 # %% ../../nbs/3_features/06_fingerprints.ipynb #7a5cfcb9
-def candidate_pairs(
+def _near_bits(queries, tracks, sides, settings):
+    "Is the middle of query i near a place of track j, and on another side? Bits `(n, n)`, packed by row"
+    all_tracks, sides = _Tracks(tracks), np.array(sides, object)
+    columns = list(np.ascontiguousarray(all_tracks.words.T))
+    rows = []
+    for query, side in zip(queries, sides):
+        d = _block_distances(_middle_block(query, settings.block), columns, all_tracks.starts)
+        rows.append(np.packbits((d <= settings.max_block_distance) & (sides != side)))
+    return np.stack(rows)
+
+def candidates(
     queries:dict,    # Clip id -> `Track` whose middle is looked up
     tracks:dict,     # Clip id -> `Track` in which it is looked up
     sides:dict,      # Clip id -> split or group; only clips on different sides are compared
     settings:MatchSettings,
-)->set:              # Pairs (id of query, id of track)
-    "Pairs of clips that may be copies"
-    tracks = {c: t for c, t in tracks.items() if t.valid.any()}
-    if not tracks: return set()
-    ids = np.array(list(tracks), object)
-    words = np.concatenate([t.words for t in tracks.values()])
-    starts = np.cumsum([0, *(len(t.valid) for t in tracks.values())])[:-1]
-    track_sides = np.array([sides[c] for c in tracks], object)
-    pairs = set()
-    for clip, query in queries.items():
-        if not query.valid.any(): continue
-        d = _block_distances(_middle_block(query, settings.block), words, starts)
-        near = (d <= settings.max_block_distance) & (track_sides != sides[clip])
-        pairs |= {(clip, other) for other in ids[near]}
-    return pairs
+):                   # Yields a clip id and the ids after it, in order, of clips that may be its copies
+    "Pairs of clips that may be copies, each once: the middle of the one is near a place of the other"
+    ids = sorted(c for c in tracks if queries[c].valid.any() and tracks[c].valid.any())
+    if not ids: return
+    near = _near_bits([queries[c] for c in ids], [tracks[c] for c in ids], [sides[c] for c in ids], settings)
+    for i, clip in enumerate(ids):
+        by_others = near[:, i//8] >> (7 - i % 8) & 1
+        others = np.flatnonzero(np.unpackbits(near[i], count=len(ids)) | by_others)
+        if (others > i).any(): yield clip, [ids[j] for j in others[others > i]]
 
 # %% ../../nbs/3_features/06_fingerprints.ipynb #1c7fbf5c
 def _copies_on(name, settings, prints, sides):
     "Copies with the track `name` of one clip near the track `settings.name` of the other, one dict each"
     queries, tracks = ({c: track(p, n) for c, p in prints.items()} for n in (name, settings.name))
-    pairs = candidate_pairs(queries, tracks, sides, settings)
-    for a, b in sorted({tuple(sorted(pair)) for pair in pairs}):
-        d, shift = distance(queries[a], tracks[b], settings)
-        if d > settings.max_distance: continue
-        yield dict(kind=settings.name, a=a, b=b, distance=d, mirrored=name == 'mirrored', shift=shift)
+    for a, others in candidates(queries, tracks, sides, settings):
+        for b, (d, shift) in zip(others, distances(queries[a], [tracks[b] for b in others], settings)):
+            if d > settings.max_distance: continue
+            yield dict(kind=settings.name, a=a, b=b, distance=d, mirrored=name == 'mirrored', shift=shift)
 
 def find_copies(
     prints:dict,       # Clip id -> arrays of `clip_print`

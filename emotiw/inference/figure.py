@@ -8,13 +8,14 @@ __all__ = ['MAX_PEOPLE', 'COLUMNS', 'Waveform', 'BinnedMean', 'StripFace', 'Face
 
 # %% ../../nbs/7_inference/07_figure.ipynb #598da4c6
 import shutil
+from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.patches import Patch
-from ..core import EMOTIONS, atomic
+from ..core import EMOTIONS, NotWritableError, atomic
 from ..features.audio import RATE
 from ..features.streaming import FPS
 from ..hashing import source_digest
@@ -283,11 +284,16 @@ def save_figure(
     with atomic(target) as tmp: fig.savefig(tmp, dpi=130, format='png')
     plt.close(fig)
 
-def _draw(path, model, entry, min_confidence, **options):
-    "Predict the file again and store its figure at `entry`"
+def _draw(path, target, model, min_confidence, **options):
+    "The prediction of a file, which is analysed again, and drawn into `target`"
     trace = Trace()
     prediction = predict_cached(path, model, callback=trace, **options)
-    save_figure(withhold_labels(prediction, min_confidence), trace, entry)
+    save_figure(withhold_labels(prediction, min_confidence), trace, target)
+    return prediction
+
+def _copy(source, target):
+    "Copy a file, atomically"
+    with atomic(target) as tmp: shutil.copyfile(source, tmp)
 
 def plot(
     path:Path,            # A video, sound or image file
@@ -299,6 +305,10 @@ def plot(
     "Predict a file and draw its figure"
     code = source_digest('emotiw.inference.figure')[:8]
     entry = cache_entry(path, model, **options).with_suffix(f'.{code}-{min_confidence:g}.png')
-    if not entry.is_file(): _draw(path, model, entry, min_confidence, **options)
-    with atomic(target) as tmp: shutil.copyfile(entry, tmp)
-    return withhold_labels(predict_cached(path, model, **options), min_confidence)
+    if entry.is_file():
+        _copy(entry, target)
+        prediction = predict_cached(path, model, **options)
+    else:
+        prediction = _draw(path, target, model, min_confidence, **options)
+        with suppress(NotWritableError): _copy(target, entry)    # the prediction has a note of it
+    return withhold_labels(prediction, min_confidence)

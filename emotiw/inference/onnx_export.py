@@ -109,15 +109,13 @@ def _graphs(model):
 # %% ../../nbs/7_inference/08_onnx_export.ipynb #8b3fede4
 _HEADER = '''"Descriptors of a voice: frame_descriptors(wave), functionals(frames), voice_sequence(frames)"
 import functools
-import librosa
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
-from scipy import fft, signal
 
 '''
 
 def _voice_module():
-    "The descriptors as a file that needs librosa, numpy and scipy alone"
+    "The descriptors as a file that needs numpy alone"
     constants = f'RATE, HOP_LENGTH = {audio.RATE}, {audio.HOP_LENGTH}\n\n'
     lines = inspect.getsource(descriptors).splitlines()
     first = next(i for i, line in enumerate(lines) if line.startswith('from .audio import'))

@@ -28,7 +28,7 @@ class ClipWindows(Extractor):
     seconds: float = WINDOW_SECONDS   # Length of a window
     hop: float = WINDOW_SECONDS/3     # From the start of one window to the next, as in `predict`
     fps: float = FPS          # Frames per second
-    libraries = ('av', 'dlib-bin', 'opencv-python-headless', 'librosa', 'scipy')
+    libraries = ('av', 'dlib-bin', 'opencv-python-headless', 'scipy')
 
     def __call__(self, path):
         notes = []

@@ -7,7 +7,6 @@ __all__ = ['entry_network', 'golden_picture', 'golden_probe', 'same_probe', 'add
 
 # %% ../../nbs/5_models/18_weight_checks.ipynb #5952a385
 import shutil
-import tempfile
 from pathlib import Path
 import numpy as np
 import torch
@@ -16,7 +15,7 @@ from ..core import UserError, atomic, cache_path
 from emotiw.data.weight_files import (
     Pin,
     Weights,
-    download,
+    download_weights,
     expected_sha256,
     file_sha256,
     how_to_get,
@@ -143,6 +142,7 @@ def add_weights(
 
 def fetch_weights(
     name:str,    # Of an entry with a url
+    **options,   # As in `emotiw.data.downloads.download`
 )->Pin:
     "Download the file of an entry, unless it is here, and add it"
     entry = _addable_entry(name)
@@ -151,8 +151,7 @@ def fetch_weights(
                         f'then: {how_to_get(entry)}')
     path = local_path(entry)
     if path.exists(): return add_weights(name, path)
-    cache_path('weights').mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix='.fetch-', dir=cache_path('weights')) as folder:
-        file = Path(folder)/path.name
-        download(entry.url, file, expected_sha256(entry))
-        return add_weights(name, file)
+    file = cache_path('weights', f'.fetch-{name}', path.name)       # a file that nobody has checked has no name yet
+    download_weights(entry, file, **options)
+    try: return add_weights(name, file)
+    finally: shutil.rmtree(file.parent)

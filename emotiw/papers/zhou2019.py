@@ -25,7 +25,7 @@ from ..data.image_datasets import ImageSet
 from ..data.load import preferred_image_set
 from ..data.splits import Fold, class_index, fold_rows
 from ..experiments.experiment import Experiment
-from ..experiments.runs import Outcome, Result, Run, best_run, run_all
+from ..experiments.runs import Outcome, Result, Run, run_all, run_best
 from ..experiments.settings import PaperSettings
 from ..experiments.training import Batches, Schedule, fit, probabilities
 from ..features.cache import Extractor, extract
@@ -376,8 +376,7 @@ def tune_face_networks(
 )->list[Result]:                # Of `face_network_runs`, each at the rate with the smallest validation loss
     "Tune the face network on each set; where Table 1 tries the same rates, nothing is computed twice"
     tried = [rate_runs(experiment.settings, run) for run in face_network_runs(experiment, image_sets)]
-    run_all([run for runs in tried for run in runs], experiment.client, 'tuning')
-    return [best_run(run_all(runs)) for runs in tried]
+    return run_best(tried, experiment.client, 'tuning')
 
 # %% ../../nbs/6_papers/02_zhou2019.ipynb #215a32bd
 @dataclass(frozen=True)

@@ -25,7 +25,7 @@ import pandas as pd
 import psutil
 import torch
 from torch.utils.flop_counter import FlopCounterMode
-from ..core import cache_path, temporary_home
+from ..core import UserError, cache_path, temporary_home
 from ..data.corpus import Corpus
 from ..data.image_datasets import MAX_GB, ImageSet
 from ..data.splits import Fold
@@ -64,16 +64,24 @@ def _assigned_names(statement):
     variables = {node.id for node in stored + elements if isinstance(node, ast.Name)}
     return variables | {node.name for node in nodes if isinstance(node, ast.FunctionDef)}
 
+def _statements(notebook, cell):
+    "The statements of a code cell"
+    try: return ast.parse(cell.source).body
+    except SyntaxError as e:
+        line = cell.source.splitlines()[e.lineno - 1].strip()
+        raise UserError(f'{notebook.name}: a table notebook is plain Python, and a dry run cannot read the line '
+                        f'{line!r}; leave out what is for IPython alone') from None
+
 def dry_run_table(
     notebook:Path,    # A table notebook
     parameters:dict,  # Values for its parameters cell
 ):
     "Execute the statements of `notebook` in this process, inside a `dry_run` block; those without inputs are skipped"
-    namespace = {}
+    namespace = dict(__name__='__main__')   # as in a kernel: the keys of runs name the module of their function
     undefined = set()   # names that skipped statements would have assigned
     cells = [cell for cell in nbformat.read(notebook, 4).cells if cell.cell_type == 'code']
     for cell in cells:
-        for statement in ast.parse(cell.source).body:
+        for statement in _statements(notebook, cell):
             code = compile(ast.Module([statement], []), notebook.name, 'exec')
             try: exec(code, namespace)
             except (NotComputedError, NameError) as e:

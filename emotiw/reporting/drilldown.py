@@ -227,6 +227,14 @@ def runs_table(
     table = pd.DataFrame(rows, [_function_name(result) for result in runs], dtype=object).rename_axis('run')
     return table.rename(columns=lambda column: column.replace('_', ' ')).dropna(axis=1, how='all')
 
+_MAX_RUNS = 1000   # of a page
+
+def _runs_section(runs):
+    "The table of the first 1000 runs"
+    shown = runs[:_MAX_RUNS]
+    number = f'{len(shown)} of {len(runs)}' if len(shown) < len(runs) else 'All'
+    return table_html(runs_table(shown), f'{number} runs behind this row')
+
 # %% ../../nbs/8_reporting/03_drilldown.ipynb #535c0183
 class _RunSettings(NamedTuple):
     "Settings shared by several runs"
@@ -241,13 +249,15 @@ def _settings_json(record):
     inputs = dict(input_files=record['input_files'], versions=record['versions'])
     return json.dumps(settings | inputs, indent=1, default=str)
 
+_MAX_SETTINGS = 500   # of a page
+
 def _run_settings(runs):
-    "The different settings of `runs`, each with the number of runs that share them"
+    "The different settings of `runs`, each with the number of runs that share them; the first 500"
     texts = pd.Series([_settings_json(result.record) for result in runs])
     def shared(text, n):
         as_html = Markup(html.escape(text, quote=False))   # escaped quotes would double the size of a page
         return _RunSettings(n, json.loads(text)['function'], as_html)
-    return [shared(text, n) for text, n in texts.value_counts(sort=False).items()]
+    return [shared(text, n) for text, n in texts.value_counts(sort=False).head(_MAX_SETTINGS).items()]
 
 # %% ../../nbs/8_reporting/03_drilldown.ipynb #20c5bed3
 def _histories(runs):
@@ -403,7 +413,7 @@ def evidence_page(
         seeds=table_html(accuracy_by_seed(evidence), 'Each seed', sortable=False),
         confusion=_confusion_html(mean_confusion(evidence), 'Images' if has_images else 'Clips'),
         learning_curves=_learning_curves(evidence.runs),
-        runs=table_html(runs_table(evidence.runs), 'All runs behind this row'),
+        runs=_runs_section(evidence.runs),
         run_settings=_run_settings(evidence.runs))
     root = '../'
     errors = _errors_section(evidence, report_dir, root, media, faces)

@@ -10,7 +10,7 @@ import dataclasses
 import functools
 from typing import NamedTuple
 import numpy as np
-from scipy import fft, signal
+import scipy
 from ..core import EMOTIONS, UserError, emotion_name
 
 # %% ../../nbs/1_synthetic/03_speech.ipynb #5a252c93
@@ -149,9 +149,9 @@ def _glottal_pulses(pitch, jitter, rng):
 # %% ../../nbs/1_synthetic/03_speech.ipynb #f3377089
 def _tilt_spectrum(x, slope, corner=500):
     "`x` with `slope` dB per octave added above `corner` Hz"
-    size = fft.next_fast_len(len(x), real=True)
-    gain = np.maximum(fft.rfftfreq(size, 1/RATE) / corner, 1) ** (slope / 6.02)
-    return fft.irfft(fft.rfft(x, size) * gain, size)[:len(x)]
+    size = scipy.fft.next_fast_len(len(x), real=True)
+    gain = np.maximum(scipy.fft.rfftfreq(size, 1/RATE) / corner, 1) ** (slope / 6.02)
+    return scipy.fft.irfft(scipy.fft.rfft(x, size) * gain, size)[:len(x)]
 
 # %% ../../nbs/1_synthetic/03_speech.ipynb #a48665ca
 def _source(pitch, prosody, voice, rng):
@@ -178,7 +178,7 @@ def _formant_filter(vowel, formant_scale):
 def _noise_filter(consonant):
     "Second-order sections of the band-pass filter of `consonant`"
     noise = CONSONANTS[consonant]
-    return signal.butter(2, (noise.low, noise.high), 'bandpass', fs=RATE, output='sos')
+    return scipy.signal.butter(2, (noise.low, noise.high), 'bandpass', fs=RATE, output='sos')
 
 # %% ../../nbs/1_synthetic/03_speech.ipynb #f006f282
 def _syllable_envelope(n, rise=.025, fall=.05):
@@ -193,7 +193,7 @@ def _consonant(name, rng):
     "Noise of consonant `name`"
     noise = CONSONANTS[name]
     n = round(noise.seconds * RATE)
-    return noise.level * signal.sosfilt(_noise_filter(name), rng.normal(size=n)) * np.hanning(n)
+    return noise.level * scipy.signal.sosfilt(_noise_filter(name), rng.normal(size=n)) * np.hanning(n)
 
 # %% ../../nbs/1_synthetic/03_speech.ipynb #98097578
 def _articulate(source, syllables, voice, rng):
@@ -201,7 +201,7 @@ def _articulate(source, syllables, voice, rng):
     speech = np.zeros(len(source))
     for s in syllables:
         excitation = source[s.start:s.stop] * _syllable_envelope(s.stop - s.start)
-        vowel = signal.sosfilt(_formant_filter(s.vowel, voice.formant_scale), excitation)
+        vowel = scipy.signal.sosfilt(_formant_filter(s.vowel, voice.formant_scale), excitation)
         speech[s.start:s.stop] += (1 + s.accent/2) * vowel / (np.sqrt(np.mean(vowel**2)) + 1e-9)
         if not s.consonant: continue
         noise = _consonant(s.consonant, rng)

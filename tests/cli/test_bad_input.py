@@ -75,8 +75,14 @@ def test_bad_corpus_is_refused_in_one_line(make_corpus, expected, tmp_path, home
     assert code == 1 and len(lines) == 1 and expected in lines[0], lines
     assert not (tmp_path/'reports').exists()
 
+def test_groups_of_a_corpus_without_groups(tmp_path, home, capsys):
+    corpus = good(tmp_path)
+    code, lines = run(capsys, 'tables', '--corpus', corpus, '--folds', 'group', '--reports', tmp_path/'reports')
+    assert code == 1 and len(lines) == 1 and '4 of 4 labelled clips have no group' in lines[0], lines
+
 @pytest.mark.parametrize('words, expected', [
     ('tables --scale huge', "unknown scale 'huge'"), ('tables --only zhou2019_table9', "no table 'zhou2019_table9'"),
+    ('tables --only zhou2019_table9 --only x', "no table 'zhou2019_table9', 'x'; the tables are ding2016_confusion"),
     ('tables --seeds 0', '--seeds 0: must be at least 1'), ('tables --seeds -2', 'must be at least 1'),
     ('tables --workers 0', '--workers 0: must be'), ('tables --workers -1 --dry-run', '--workers -1: must be'),
     ('compare nowhere', 'nowhere: no such folder'),

@@ -1,11 +1,8 @@
 "AFEW's package as it is handed out, imitated with the synthetic corpus: unpacked, checked, one table rebuilt on it"
-from emotiw import cli
-import sys
+import emotiw  # noqa: F401 (first: it fixes the instruction set before numpy is loaded)
 import zipfile
 from pathlib import Path
-from unittest.mock import patch
 import pandas as pd
-import pytest
 from emotiw.core import temporary_home
 from emotiw.data.corpus_readers import read_corpus
 from emotiw.synthetic.corpus import synthetic_corpus
@@ -38,29 +35,22 @@ def package(corpus, folder):
                'Test/Test_vid_Distribute.zip': test, 'Test/Test_2017_points_distribute.rar': b'Rar!'}
     return zipped(folder/'EmotiW_2018.zip', {f'EmotiW_2018/{name}': data for name, data in members.items()})
 
-def emotiw(capsys, *words):
-    "Output of the command `emotiw words`, which must succeed"
-    with patch.object(sys, 'argv', ['emotiw', *map(str, words)]), pytest.raises(SystemExit) as e: cli.main()
-    captured = capsys.readouterr()
-    assert not e.value.code, captured.err
-    return captured.out + captured.err
-
-def test_the_package(tmp_path, capsys):
+def test_the_package(tmp_path, command):
     original = synthetic_corpus(3, 1, 1)
     with temporary_home():
-        output = emotiw(capsys, 'unpack', package(original, tmp_path), tmp_path/'AFEW')
+        output = command('unpack', package(original, tmp_path), tmp_path/'AFEW')
         assert 'Test_2017_points_distribute.rar is no zip and was left' in output
         unpacked = read_corpus(tmp_path/'AFEW')
         expected = read_corpus(original)
         pd.testing.assert_frame_equal(unpacked.clips.drop(columns='path'), expected.clips.drop(columns='path'))
         assert unpacked.fingerprint == expected.fingerprint
         assert unpacked.synthetic and unpacked.split('test').emotion.isna().all()
-        assert 'no leak between parts' in emotiw(capsys, 'check', tmp_path/'AFEW')
+        assert 'no leak between parts' in command('check', tmp_path/'AFEW')
         options = '--scale', 'tiny', '--only', 'ding2016_fig4', '--reports', tmp_path/'reports'
         table = 'tables', '--corpus', tmp_path/'AFEW', *options
-        assert ' pieces of work are missing' in emotiw(capsys, *table, '--dry-run')
+        assert ' pieces of work are missing' in command(*table, '--dry-run')
         assert not (tmp_path/'reports').exists()
-        emotiw(capsys, *table)
+        command(*table)
         computed = pd.read_csv(tmp_path/'reports/synthetic/ding2016_fig4.csv').dropna(subset='ours')
         assert len(computed) == 5 and computed.n.eq(7).all()   # AFEW names no persons: two rows need them
-        assert '0 pieces of work are missing' in emotiw(capsys, *table, '--dry-run')
+        assert '0 pieces of work are missing' in command(*table, '--dry-run')

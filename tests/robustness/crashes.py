@@ -1,5 +1,5 @@
 """Kill, cut off and starve the rebuild of a table, and compare what the next one writes with an undisturbed one:
-python tests/robustness/crashes.py [KILLS] [FULL_DISKS] [PAIRS]     (200, 50 as root, 2; figures: reports/robustness)"""
+python tests/robustness/crashes.py [PART ...]     (kills, disks: as root, together; figures: reports/robustness)"""
 import emotiw  # noqa: F401 (first: it fixes the instruction set before numpy is loaded)
 import json
 import os
@@ -13,41 +13,12 @@ from contextlib import contextmanager
 from pathlib import Path
 import numpy as np
 import psutil
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from robustness.rebuilds import ROOT, entries, rebuild, reference, start, unknown_files
+from robustness.together import try_all
 from emotiw.core import commit, share_synthetic
 
-ROOT = Path(__file__).resolve().parents[2]
-EMOTIW, TABLE = str(Path(sys.executable).with_name('emotiw')), 'ding2016_fig4'    # nineteen runs, and no faces
-KNOWN = [re.compile(pattern) for pattern in (     # every kind of file that a home may hold, whatever happened to it
-    r'features/\w+/[0-9a-f]{2}/(found-)?[0-9a-f]+\.(safetensors|npy|digest)',
-    r'runs/[0-9a-f]{32}/[0-9a-f]+\.(json|safetensors)', r'(leaks|modalities)/[0-9a-f]+\.json',
-    r'tables/[0-9a-f]{32}', r'dask/.*', r'checkpoints/.*', r'(.*/)?\.partial-.*')]
-
-
-def start(home, reports, workers=2):
-    "The tiny rebuild of one table, in a process group of its own"
-    options = f'--scale tiny --only {TABLE} --seeds 2 --workers {workers}'.split()
-    env = os.environ | {'EMOTIW_HOME': str(home)}
-    command = [EMOTIW, 'tables', *options, '--reports', str(reports)]
-    return subprocess.Popen(command, env=env, start_new_session=True, stdout=subprocess.DEVNULL,
-                            stderr=subprocess.PIPE, text=True)
-
-def csv_of(reports): return (reports/f'synthetic/{TABLE}.csv').read_bytes()
-
-def rebuild(home, reports, workers=2):
-    "Rebuild to the end; the table as bytes"
-    p = start(home, reports, workers)
-    errors = p.communicate(timeout=600)[1]
-    assert p.returncode == 0, errors
-    return csv_of(reports)
-
-def entries(home, kinds='features runs tables leaks modalities'):
-    "The files of a home, without the synthetic data sets"
-    return [p for kind in kinds.split() for p in (home/kind).rglob('*') if p.is_file()]
-
-def unknown_files(home):
-    "Files of no known kind"
-    found = [p.relative_to(home).as_posix() for p in home.rglob('*') if p.is_file() and not p.is_symlink()]
-    return [name for name in found if not name.startswith('synthetic') and not any(k.fullmatch(name) for k in KNOWN)]
 
 def family(pid):
     "A process and all that it started"
@@ -169,42 +140,30 @@ def fill_disks(n, whole, seed=0, show=print):
         show('disk', k, kib, 'full' if full else 'large enough', *found, flush=True)
     return figures, faults
 
-def rebuild_together(folder, whole, n=2):
-    "The same table by `n` commands at once on one home: the faults"
-    home = folder/'home'
-    share_synthetic(home)
-    processes = [start(home, folder/f'reports{i}') for i in range(n)]
-    faults = [p.communicate(timeout=900)[1][-2000:] for p in processes]
-    faults = [text for text, p in zip(faults, processes) if p.returncode or 'Traceback' in text]
-    faults += [f'rebuild {i} of {n} at once: another csv' for i in range(n)
-               if not faults and csv_of(folder/f'reports{i}') != whole]
-    return faults
 
-def reference(folder):
-    "An undisturbed rebuild in `folder`: its table as bytes, and its seconds"
-    share_synthetic(folder/'home')
-    begun = time.time()
-    return rebuild(folder/'home', folder/'reports'), time.time() - begun
+N_KILLS, N_DISKS = 200, 50
+PARTS = dict(      # name -> what it does with a folder, the csv and the seconds of an undisturbed rebuild
+    kills=lambda folder, whole, seconds: crash_often(N_KILLS, whole, seconds),
+    disks=lambda folder, whole, seconds: fill_disks(N_DISKS, whole),
+    together=try_all)
 
-
-def main(kills=200, disks=50, pairs=2):
-    "All disturbances; writes their figures, and returns the number of faults"
+def run_part(name):
+    "The figures of one part, and every fault"
     with tempfile.TemporaryDirectory() as folder:
-        folder = Path(folder)
-        whole, seconds = reference(folder)
-        figures, faults = crash_often(kills, whole, seconds)
-        if os.geteuid() == 0:
-            disk_figures, disk_faults = fill_disks(disks, whole)
-            figures, faults = figures | disk_figures, faults + disk_faults
-        for k in range(pairs):
-            (folder/f'pair{k}').mkdir()
-            faults += rebuild_together(folder/f'pair{k}', whole)
-    report = dict(commit=commit(), seconds=round(seconds, 1), figures=dict(figures, pairs=pairs), faults=faults)
-    text = json.dumps(report, indent=1) + '\n'
-    (ROOT/'reports/robustness').mkdir(parents=True, exist_ok=True)
-    (ROOT/'reports/robustness/crashes.json').write_text(text)
-    print(text)
-    return len(faults)
+        whole, seconds = reference(Path(folder))
+        figures, faults = PARTS[name](Path(folder), whole, seconds)
+    return dict(commit=commit(), seconds=round(seconds, 1), figures=dict(figures), faults=faults)
+
+def main(*names):
+    "These parts, or all of them; writes the figures of each as it ends, and returns the number of faults"
+    file, n_faults = ROOT/'reports/robustness/crashes.json', 0
+    file.parent.mkdir(parents=True, exist_ok=True)
+    for name in names or PARTS:
+        part = run_part(name)
+        parts = (json.loads(file.read_text()) if file.exists() else {}) | {name: part}
+        file.write_text(json.dumps({n: parts[n] for n in PARTS if n in parts}, indent=1) + '\n')
+        n_faults += len(part['faults'])
+    return n_faults
 
 
-if __name__ == '__main__': sys.exit(min(main(*map(int, sys.argv[1:])), 1))
+if __name__ == '__main__': sys.exit(min(main(*sys.argv[1:]), 1))

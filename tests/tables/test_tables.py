@@ -5,7 +5,8 @@ import signal
 import time
 import numpy as np
 import psutil
-from robustness.crashes import TABLE, flip_bits, lose_power, rebuild, start, turn_clock_back, unknown_files
+from robustness.crashes import flip_bits, lose_power, turn_clock_back
+from robustness.rebuilds import TABLE, rebuild, start, unknown_files
 from emotiw.core import share_synthetic
 
 
