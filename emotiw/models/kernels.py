@@ -138,30 +138,30 @@ def _kernels_by_frames(
     low_rank,     # `_low_rank_matrices` of each clip
     block_size,   # Clips per block
     device,
-):                # `(N, N, parameters)`
+):                # `(parameters, N, N)`
     "All inner products, from the products of the frames"
     ranges = [slice(i, i + block_size) for i in range(0, len(sets), block_size)]
     blocks = [_Block(sets[clips], low_rank[clips], device) for clips in ranges]
-    K = np.zeros((len(sets), len(sets), sum(len(m.t) for m in low_rank[0])))
+    K = np.zeros((sum(len(m.t) for m in low_rank[0]), len(sets), len(sets)))
     for i, a in enumerate(blocks):
         for j, b in enumerate(blocks[i:], i):
             k = _kernels_of_blocks(a, b)
-            K[ranges[j], ranges[i]] = k
-            K[ranges[i], ranges[j]] = k.transpose(1, 0, 2)
+            K[:, ranges[j], ranges[i]] = k
+            K[:, ranges[i], ranges[j]] = k.transpose(0, 2, 1)
     return K
 
 def _kernels_of_blocks(a, b):
-    "Inner products of the clips of two blocks, `(b', b, parameters)`"
+    "Inner products of the clips of two blocks, `(parameters, b', b)`"
     kernels = []
     for products, m_a, m_b in zip(a.products(b), a.matrices, b.matrices):
         kernels.append(_add_identity_terms(_squared_term(products, m_a, m_b), m_a, m_b))
-    return torch.cat(kernels, -1).cpu().numpy()
+    return torch.cat(kernels, -1).movedim(-1, 0).cpu().numpy()
 
 # %% ../../nbs/5_models/07_kernels.ipynb #ad408358
 def _kernels_by_entries(
     block,       # One `_Block` of all clips
     n_rows=64,   # Rows of the matrices formed at a time
-):               # `(N, N, parameters)`
+):               # `(parameters, N, N)`
     "All inner products, from the entries of the matrices"
     F = block.frames.double().view(*block.size, -1).mT
     kernels = []
@@ -169,7 +169,7 @@ def _kernels_by_entries(
         W = torch.cat([F @ m.A, m.z[:, None]], 1)[:, :m.D]
         K = torch.stack([_kernel_of_entries(W, t, n_rows) for t in m.t.unbind(1)], -1)
         kernels.append(_add_identity_terms(K, m, m))
-    return torch.cat(kernels, -1).cpu().numpy()
+    return torch.cat(kernels, -1).movedim(-1, 0).contiguous().cpu().numpy()
 
 def _kernel_of_entries(
     W,        # Axes of each clip, `(N, D, q)`
@@ -210,7 +210,8 @@ def set_kernels(
     if entries_are_fewer: K = _kernels_by_entries(_Block(by_length, low_rank, device))
     else: K = _kernels_by_frames(by_length, low_rank, block_size, device)
     original_order = np.ix_(order.argsort(), order.argsort())
-    return {key: ((k + k.T)/2)[original_order] for key, k in zip(keys, np.moveaxis(K, -1, 0))}
+    for k in K: k[:] = ((k + k.T)/2)[original_order]     # in place: together they may be most of the memory
+    return dict(zip(keys, K))
 
 # %% ../../nbs/5_models/07_kernels.ipynb #1d3eb85b
 def normalise_kernel(
