@@ -25,6 +25,11 @@ def family(pid):
     try: return [psutil.Process(pid), *psutil.Process(pid).children(recursive=True)]
     except psutil.NoSuchProcess: return []
 
+def is_tracker(process):
+    "Is it the process in which Python counts the semaphores of a command?"
+    try: return any('multiprocessing.resource_tracker' in word for word in process.cmdline())
+    except psutil.NoSuchProcess: return False
+
 def kill_group(p, rng):
     "kill -9 of the command, its workers and its notebook"
     processes = family(p.pid)
@@ -34,8 +39,11 @@ def kill_group(p, rng):
     psutil.wait_procs(processes, timeout=20)
 
 def kill_worker(p, rng):
-    "kill -9 of one process that the command started; the command goes on, or ends in one line"
-    if others := family(p.pid)[1:]:
+    """
+    kill -9 of one process that the command started; the command goes on, or ends in one line. Not of Python's own
+    `resource_tracker`: Python starts another, which does not know the names of the first and prints tracebacks.
+    """
+    if others := [q for q in family(p.pid)[1:] if not is_tracker(q)]:
         try: others[rng.integers(len(others))].kill()
         except psutil.NoSuchProcess: return
     p.wait(timeout=600)

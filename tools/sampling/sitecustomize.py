@@ -17,6 +17,12 @@ PHASES = [     # part of a file's name -> phase; the innermost frame that has on
     ('execnb', 'kernels of notebooks'), ('nbdev', 'nbdev'), ('_pytest', 'pytest'), ('hypothesis', 'pytest')]
 
 
+def phase_of_file(file):
+    "The phase of a module: one of `PHASES`, or its own name for another module of this package; None for others"
+    folder = getattr(sys.modules.get('emotiw'), '__path__', ['not imported'])[0]
+    own = f'other: {file[len(folder) + 1:-3]}' if file.startswith(folder) else None
+    return next((name for part, name in PHASES if part in file), own)
+
 def kind_of_training(files):
     "The module of a network or paper that called the training, from the innermost frame outwards"
     callers = [f for f in files if '/emotiw/models/' in f or '/emotiw/papers/' in f or '/emotiw/inference/' in f]
@@ -30,7 +36,7 @@ def phase(frame):
         frame = frame.f_back
     if any(f.startswith('<frozen importlib') for f in files): return 'imports'
     if any('experiments/training' in f for f in files): return kind_of_training(files)
-    return next((name for f in files for part, name in PHASES if part in f), 'other')
+    return next(filter(None, map(phase_of_file, files)), 'other')
 
 def thread_seconds(native):
     "Processor seconds of a thread of this process; 0 if it has just ended"
@@ -68,6 +74,7 @@ def watch(folder):
         time.sleep(.01)
         sample(total, before)
         if time.monotonic() - written > .5:
+            if not os.path.isdir(folder): return     # the command has ended, this process not yet
             write(total, file)
             written = time.monotonic()
 
