@@ -96,9 +96,9 @@ def _visible_gpus():
     return tuple((os.environ.get('CUDA_VISIBLE_DEVICES') or all_gpus).split(','))
 
 def _modules():
-    "Names of the modules of this package"
+    "Names of the modules of this package, without nbdev's index of them"
     folders = find_spec('emotiw').submodule_search_locations
-    return [m.name for m in pkgutil.walk_packages(folders, 'emotiw.') if not m.ispkg]
+    return [m.name for m in pkgutil.walk_packages(folders, 'emotiw.') if not m.ispkg and '._' not in m.name]
 
 def warm_context():
     "A multiprocessing context that forks from a process that has imported this package; the same at every call"
@@ -125,6 +125,17 @@ def run_kernel(
     os.chdir(folder)
     IPKernelApp.launch_instance(arguments)
 
+def _start_workers(stack, options, setup):
+    "A client of a `LocalCluster` with these options, whose workers are set up; both end with `stack`"
+    try:
+        cluster = stack.enter_context(LocalCluster(**options))
+        client = stack.enter_context(Client(cluster))
+        client.register_plugin(setup)
+    except (CommClosedError, RuntimeError) as e:     # dask's RuntimeError: 'Nanny failed to start.'
+        raise UserError('a worker ended while it started (killed, or out of memory); start again, perhaps with fewer '
+                        '--workers') from e
+    return client
+
 @contextmanager
 def local_cluster(
     workers:int|None=None,  # Processes; None: one per core, or two per GPU
@@ -143,13 +154,7 @@ def local_cluster(
     with ExitStack() as stack:
         stack.enter_context(dask.config.set({f'distributed.worker.{name}': value for name, value in settings.items()}))
         warm_context()
-        cluster = stack.enter_context(LocalCluster(**options))
-        client = stack.enter_context(Client(cluster))
-        try: client.register_plugin(WorkerSetup(n, gpus))
-        except CommClosedError:
-            raise UserError('a worker ended while it started (killed, or out of memory); start again, perhaps with '
-                            'fewer --workers') from None
-        yield client
+        yield _start_workers(stack, options, WorkerSetup(n, gpus))
 
 # %% ../../nbs/4_experiments/03_cluster.ipynb #8d8f1e04
 _GPUS = 'EMOTIW_GPUS'   # environment variable: names of the GPUs that the workers of one `emotiw worker` share

@@ -197,7 +197,7 @@ def _run_papermill(notebook, executed, parameters):
         kernel = dict(kernel_name='python3', config=_private_kernel(sockets), extra_arguments=quiet)
         try: pm.execute_notebook(str(notebook), str(executed), parameters, progress_bar=False, **kernel)
         except pm.PapermillExecutionError as e: raise _notebook_error(e) from None
-        except DeadKernelError:
+        except (DeadKernelError, EOFError, ConnectionError):     # killed, or what it is forked from was
             raise UserError(f'{notebook.name}: its process was killed, perhaps for its memory; start again: finished '
                             'work is kept') from None
 

@@ -6,11 +6,13 @@ import threading
 import time
 
 PHASES = [     # part of a file's name -> phase; the innermost frame that has one decides
-    ('emotiw/synthetic/', 'synthetic corpus'), ('features/video', 'decoding'), ('features/audio', 'sound features'),
-    ('features/descriptors', 'sound features'), ('features/face', 'faces'), ('features/streaming', 'faces'),
-    ('features/handcrafted', 'HOG, LBP, SIFT'), ('features/fingerprints', 'leaks'), ('experiments/leakage', 'leaks'),
+    ('sitecustomize', 'sampling'), ('emotiw/synthetic/', 'synthetic corpus'), ('features/video', 'decoding'),
+    ('features/audio', 'sound features'), ('features/descriptors', 'sound features'),
+    ('features/face', 'faces'), ('features/streaming', 'faces'), ('features/handcrafted', 'HOG, LBP, SIFT'),
+    ('features/fingerprints', 'leaks'), ('experiments/leakage', 'leaks'),
     ('models/kernel', 'kernels, PLS, SVM'), ('models/set_models', 'kernels, PLS, SVM'),
     ('models/clip_svm', 'kernels, PLS, SVM'), ('models/deep_features', 'deep features'),
+    ('models/test_time', 'deep features'), ('features/sequences', 'deep features'),
     ('emotiw/hashing', 'keys'), ('emotiw/metrics', 'statistics'), ('matplotlib/', 'figures'),
     ('emotiw/reporting/', 'tables and pages'), ('lightning/', 'Lightning'), ('distributed/', 'dask'),
     ('ipykernel', 'kernels of notebooks'), ('nbclient', 'kernels of notebooks'), ('papermill', 'kernels of notebooks'),
