@@ -144,6 +144,7 @@ def local_cluster(
     folder = cache_path('dask')
     with atomic(folder/'writable') as probe: probe.touch()   # raises `UserError` now if the folder is read-only
     logging.getLogger('distributed').setLevel(logging.ERROR)
+    logging.getLogger('distributed.nanny').setLevel(logging.CRITICAL)     # its errors are raised, too
     gpus = _visible_gpus()
     n = workers or 2*len(gpus) or os.cpu_count()
     # with port 0 two commands at once do not compete for dask's port 8787
