@@ -9,6 +9,7 @@ __all__ = ['OUR_CHOICE', 'settings_at_scale', 'leaf_settings', 'PaperSettings', 
 # %% ../../nbs/4_experiments/04_settings.ipynb #232689d1
 from dataclasses import dataclass, fields, is_dataclass, replace
 from fnmatch import fnmatch
+from functools import cached_property
 from ..core import UserError
 from ..data.weight_files import START_NETWORKS, find_entry, network_family, pin_weights, registry, split_pin
 
@@ -41,10 +42,13 @@ class PaperSettings:
     stated: tuple        # Paths of the values that the paper states
     differs: dict        # Path -> what the paper has instead of the value at 'paper'
 
+    @cached_property
+    def _at_paper(self): return leaf_settings(self.settings)
+
     def unmatched(self)->list[str]:
         "Patterns that match no setting: none, unless the settings have changed"
-        paths = leaf_settings(self.settings)
-        return [pattern for pattern in (*self.stated, *self.differs) if not any(fnmatch(p, pattern) for p in paths)]
+        patterns = *self.stated, *self.differs
+        return [pattern for pattern in patterns if not any(fnmatch(path, pattern) for path in self._at_paper)]
 
     def origin(self,
         path:str,    # Of a setting, at any scale
@@ -53,7 +57,7 @@ class PaperSettings:
         "Where a value comes from"
         different = next((text for pattern, text in self.differs.items() if fnmatch(path, pattern)), '')
         if not different and not any(fnmatch(path, pattern) for pattern in self.stated): return OUR_CHOICE
-        at_paper = str(leaf_settings(self.settings).get(path))
+        at_paper = str(self._at_paper.get(path))
         is_same = network_family(split_pin(value)[0]) == network_family(at_paper)
         return different if is_same else f'at paper: {at_paper}'
 

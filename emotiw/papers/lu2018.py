@@ -6,10 +6,11 @@
 __all__ = ['TEST_ACCURACY', 'TEST_N', 'CHAMPION_2017', 'NETWORKS', 'WINNER2016', 'WEIGHTINGS', 'SCALES', 'STATED', 'CnnConfig',
            'equal_weights', 'winner_weights', 'FusedNetworks', 'fuse_networks', 'select_network',
            'selected_network_scores', 'Scale', 'missing_input', 'network_inputs', 'input_notes', 'face_cnns',
-           'network_results', 'starts_text']
+           'blstm_training', 'network_results', 'starts_text']
 
 # %% ../../nbs/6_papers/01_lu2018.ipynb #c20d9fa2
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import NamedTuple
 import pandas as pd
 from ..data.corpus import Corpus
@@ -251,22 +252,28 @@ def _start_run(cnn, image_set):
     if cnn.tuned: return Run(tune_on_images, cnn.tuning, image_set)
     return untuned_run(cnn.tuning, 'faces (recognition)' if cnn.tuning.network == 'dlib' else 'ferplus')
 
+def blstm_training(
+    scale:Scale,
+    cnn:CnnConfig,
+    inputs:Extractor,         # Images if layers of the CNN are trained, else its features
+    weights:Path|None=None,   # That a CNN whose layers are trained starts from
+    **options,                # Other fields of the configuration
+)->tuple:                     # Function, as in a `Run`, and its configuration
+    "How the BLSTM on a CNN is trained"
+    options |= dict(sizes=scale.blstm_sizes, init_range=scale.init_range, dropout=scale.dropout)
+    if not cnn.trainable_from: return train_blstm, BLSTMConfig(inputs, schedule=scale.schedule, **options)
+    network = cnn.tuning
+    options |= dict(width=network.width, mirror=network.augmentation != 'none', start=network.weights)
+    config = CnnBLSTMConfig(inputs, network.network, network.size, weights, cnn.trainable_from,
+                            schedule=cnn.schedule or scale.schedule, **options)
+    return train_cnn_blstm, config
+
 def _blstm_runs(experiment, cnn, images, tuned):
     "Runs of a CNN-BLSTM, one per fold and seed; features of a frozen CNN are computed here"
-    scale = experiment.settings
-    options = dict(sizes=scale.blstm_sizes, schedule=scale.schedule, init_range=scale.init_range, dropout=scale.dropout,
-                   n_val_groups=experiment.n_val_groups)
-    if cnn.trainable_from:
-        function, network = train_cnn_blstm, cnn.tuning
-        if cnn.schedule: options['schedule'] = cnn.schedule
-        mirror = network.augmentation != 'none'
-        config = CnnBLSTMConfig(images, network.network, network.size, tuned.weights, cnn.trainable_from,
-                                width=network.width, mirror=mirror, start=network.weights, **options)
-    else:
-        function = train_blstm
-        features = frame_features(tuned, images, layer=cnn.layer)
-        extract(features, experiment.paths, experiment.client)
-        config = BLSTMConfig(features, **options)
+    inputs = images if cnn.trainable_from else frame_features(tuned, images, layer=cnn.layer)
+    if inputs != images: extract(inputs, experiment.paths, experiment.client)
+    options = dict(weights=tuned.weights, n_val_groups=experiment.n_val_groups)
+    function, config = blstm_training(experiment.settings, cnn, inputs, **options)
     return [Run(function, config, experiment.corpus, fold, seed) for fold, seed in experiment.fold_seeds]
 
 def _c3d_runs(experiment, stills):

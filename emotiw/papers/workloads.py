@@ -17,20 +17,12 @@ from ..models.attention import ATTENTIONS
 from ..models.audiovisual import System
 from ..models.blstm import BLSTMConfig, train_blstm
 from ..models.c3d import train_c3d
-from ..models.cnn_blstm import CnnBLSTMConfig, train_cnn_blstm
 from ..models.deep_features import FrameFeatures, SoundFeatures
 from ..models.finetuning import tune_on_images
 from ..models.spectrogram_cnn import tune_on_sound, tune_on_voices
 from ..models.workloads import ClipSize, make_workload, random_labels, random_sequence, random_windows
 from . import ding2016, lu2018, zhou2019
-from emotiw.papers.zhou2019 import (
-    AudioVisualConfig,
-    JointConfig,
-    audiovisual_network,
-    joint_network,
-    train_audiovisual,
-    train_jointly,
-)
+from .zhou2019 import JointConfig, audiovisual_network, joint_network, train_audiovisual, train_jointly
 
 # %% ../../nbs/6_papers/05_workloads.ipynb #b10af005
 def _audiovisual(config, n, clip):
@@ -71,17 +63,9 @@ def _ding2016(settings):
             found[f'BLSTM, structure {number}, {reading}'] = train_blstm, config
     return found
 
-def _lu2018_recurrent(settings, cnn, images):
-    "Function and configuration of the BLSTM on a CNN"
-    tuning = cnn.tuning
-    options = dict(sizes=settings.blstm_sizes, schedule=cnn.schedule or settings.schedule,
-                   init_range=settings.init_range, dropout=settings.dropout)
-    if not cnn.trainable_from:
-        frames = FrameFeatures(images, tuning.network, tuning.size, layer=cnn.layer, width=tuning.width)
-        return train_blstm, BLSTMConfig(frames, **options)
-    return train_cnn_blstm, CnnBLSTMConfig(
-        images, tuning.network, tuning.size, None, cnn.trainable_from, width=tuning.width,
-        mirror=tuning.augmentation != 'none', **options)
+def _features(images, tuning, layer=None):
+    "Features of the images by a network that was tuned so"
+    return FrameFeatures(images, tuning.network, tuning.size, layer=layer, width=tuning.width)
 
 def _lu2018(settings):
     "Name -> function and configuration: four networks, and the BLSTMs on three of them"
@@ -93,17 +77,15 @@ def _lu2018(settings):
         if cnn is None: continue
         if cnn.tuned: found[name] = tune_on_images, cnn.tuning
         images = settings.segments if name == 'sound' else settings.faces
-        found[f'BLSTM on {name}'] = _lu2018_recurrent(settings, cnn, images)
+        inputs = images if cnn.trainable_from else _features(images, cnn.tuning, cnn.layer)
+        found[f'BLSTM on {name}'] = lu2018.blstm_training(settings, cnn, inputs)
     return found
 
 # %% ../../nbs/6_papers/05_workloads.ipynb #b10af00a
 def _zhou2019_systems(settings, frames, sounds):
     "Name -> configuration of the audio-visual systems: `frames`: name -> features, `sounds`: kind -> features"
-    options = dict(schedule=settings.schedule, m=settings.m, k=settings.k, o=settings.o, dropout=settings.dropout)
     basic, sound, log_mel = frames['Basic'], sounds['spectrogram'], sounds['log_mel']
-    def config(system, frames=basic, sound=sound):
-        vectors = frames if system.visual else None, sound if system.audio else None
-        return AudioVisualConfig(system, *vectors, **options)
+    def config(system, frames=basic, sound=sound): return zhou2019.system_config(settings, system, frames, sound)
     fused = [System(visual, audio) for visual in ATTENTIONS for audio in ATTENTIONS]
     fused += [System(name, name, 'concatenation') for name in ATTENTIONS]
     alone = [System(name, None) for name in (*ATTENTIONS, 'Mean')] + [System(None, name) for name in ATTENTIONS]
@@ -117,10 +99,9 @@ def _zhou2019(settings):
     found = {name: (tune_on_images, tuning) for name, tuning in settings.networks.items()}
     if settings.real_face: found['known emotions'] = tune_on_images, settings.real_face
     face = settings.networks[settings.face_network]
-    def features(faces, tuning): return FrameFeatures(faces, tuning.network, tuning.size, width=tuning.width)
-    basic, enhanced = (features(faces, face) for faces in (settings.faces, settings.faces_enhanced))
+    basic, enhanced = (_features(faces, face) for faces in (settings.faces, settings.faces_enhanced))
     frames = dict(zhou2019.enhanced_features(enhanced, enhanced), Basic=basic)
-    if settings.real_face: frames['known emotions'] = features(settings.faces, settings.real_face)
+    if settings.real_face: frames['known emotions'] = _features(settings.faces, settings.real_face)
     sounds = {}
     for kind in ('spectrogram', 'log_mel'):
         voice, tuning = (replace(t, sound=replace(t.sound, kind=kind))

@@ -8,7 +8,7 @@ __all__ = ['PUBLISHED_N', 'IMAGE_SETS', 'TABLE1', 'TABLE1_N', 'FROZEN_ACCURACY',
            'AudioVisualConfig', 'attention_curves', 'audiovisual_network', 'train_audiovisual', 'JointConfig',
            'JointAudioVisual', 'joint_network', 'train_jointly', 'Scale', 'face_image_sets', 'face_network_runs',
            'rate_runs', 'tune_face_networks', 'TunedAudio', 'pretraining_run', 'pretrain_audio', 'tune_audio',
-           'system_runs', 'joint_runs', 'compute_results', 'select_by_val_loss', 'best_epoch_accuracy',
+           'system_config', 'system_runs', 'joint_runs', 'compute_results', 'select_by_val_loss', 'best_epoch_accuracy',
            'enhanced_features', 'missing_feature', 'ensemble_runs', 'train_class_weights', 'ensemble_scores']
 
 # %% ../../nbs/6_papers/02_zhou2019.ipynb #816da0bb
@@ -446,6 +446,18 @@ def tune_audio(
     return TunedAudio(start, run_all(runs, experiment.client, 'sound'))
 
 # %% ../../nbs/6_papers/02_zhou2019.ipynb #85ef397f
+def system_config(
+    settings:Scale,
+    system:System,
+    frames:Extractor|None,  # Features of the frames; not read for sound alone
+    sound:Extractor|None,   # Features of the sound; not read for faces alone
+    **changes,              # Fields that differ from the scale's
+)->AudioVisualConfig:
+    "Configuration of a row of a table"
+    vectors = frames if system.visual else None, sound if system.audio else None
+    of_scale = {name: getattr(settings, name) for name in ('schedule', 'm', 'k', 'o', 'dropout')}
+    return AudioVisualConfig(system, *vectors, **(of_scale | changes))
+
 def system_runs(
     experiment:Experiment,
     system:System,
@@ -454,12 +466,10 @@ def system_runs(
     **changes,              # Fields of `AudioVisualConfig` that differ from the scale's
 )->list[Run]:               # One per fold and seed
     "Runs of one row of a table"
-    settings = experiment.settings
-    defaults = dict(schedule=settings.schedule, m=settings.m, k=settings.k, o=settings.o, dropout=settings.dropout,
-                    n_val_groups=experiment.n_val_groups)
     def run(fold, seed):
-        vectors = frames if system.visual else None, sound[fold, seed] if system.audio else None
-        config = AudioVisualConfig(system, *vectors, **(defaults | changes))
+        vectors = frames, sound[fold, seed] if system.audio else None
+        options = dict(n_val_groups=experiment.n_val_groups) | changes
+        config = system_config(experiment.settings, system, *vectors, **options)
         return Run(train_audiovisual, config, experiment.corpus, fold, seed)
     return [run(fold, seed) for fold, seed in experiment.fold_seeds]
 
@@ -475,8 +485,7 @@ def joint_runs(
     tuning = sound.tuned[0].run.config
     start = SoundFeatures(tuning.sound, tuning.weights, network=tuning.network, width=tuning.width)
     extract(start, experiment.paths, experiment.client)
-    audiovisual = AudioVisualConfig(system, frames, start, settings.schedule, settings.m, settings.k, settings.o,
-                                    settings.dropout, experiment.n_val_groups)
+    audiovisual = system_config(settings, system, frames, start, n_val_groups=experiment.n_val_groups)
     config = JointConfig(audiovisual, settings.sound_tuning, settings.joint_schedule)
     return [Run(train_jointly, config, experiment.corpus, fold, seed) for fold, seed in experiment.fold_seeds]
 
