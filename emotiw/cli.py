@@ -281,6 +281,7 @@ def _start_weights(weights, random):
 
 def _check_starts(tables, weights, scale, corpus, images, dry_run=False):
     "Refuse a rebuild that lacks what the papers start from; a dry run, which computes nothing, only says so"
+    if scale != 'paper' and not weights: return     # all networks start from random weights
     from emotiw.experiments.settings import parse_weights
     from emotiw.papers.start_weights import TABLE_NETWORKS, missing_starts, require_starts
     papers_tables = [table for table in tables if table in TABLE_NETWORKS]     # without those of a user's own

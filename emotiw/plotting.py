@@ -11,7 +11,6 @@ from contextlib import contextmanager
 import cv2
 import matplotlib.pyplot as plt
 import numpy as np
-import seaborn as sns
 from IPython.display import Image
 from matplotlib_inline.backend_inline import set_matplotlib_formats
 
@@ -22,6 +21,7 @@ PALETTE = dict(published='#7f7f7f', ours='#0173b2', sound='#de8f05', face='#029e
 @contextmanager
 def house_style():
     "A block in which figures have the common style"
+    import seaborn as sns  # takes half a second, and commands that draw nothing import this module, too
     rc = {
         'figure.figsize': (5, 3), 'figure.dpi': 80, 'figure.constrained_layout.use': True, 'savefig.bbox': 'tight',
         'font.size': 9, 'axes.titlesize': 9, 'axes.spines.top': False, 'axes.spines.right': False,

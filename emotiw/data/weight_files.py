@@ -8,6 +8,7 @@ __all__ = ['START_NETWORKS', 'Weights', 'registry', 'weights_table', 'network_fa
            'reading_digest', 'pin_weights', 'weights_fingerprint', 'how_to_get', 'weights_file']
 
 # %% ../../nbs/2_data/08_weight_files.ipynb #334a3133
+import functools
 import json
 import re
 import tomllib
@@ -18,7 +19,7 @@ from pathlib import Path
 import pandas as pd
 from ..core import UserError, atomic, cache_path, exclusive
 from .downloads import RemoteFile, download, file_hash
-from ..hashing import digest
+from ..hashing import digest, file_digest
 
 # %% ../../nbs/2_data/08_weight_files.ipynb #3ab8a14b
 @dataclass(frozen=True)
@@ -83,15 +84,17 @@ def _parse_entry(file, name, values):
     return Weights(name, **{**values, **lists, 'sha256': values['sha256'].lower(), 'rename': rename})
 
 # %% ../../nbs/2_data/08_weight_files.ipynb #4c28e6a9
+@functools.cache
+def _read_entries(file, content):
+    "Entries of the file by name; `content` is its hash"
+    try: table = tomllib.loads(file.read_text(encoding='utf-8'))
+    except (OSError, ValueError) as e: raise UserError(f'{file}: cannot be read as TOML ({e})') from None
+    return {name: _parse_entry(file, name, values) for name, values in table.items()}
+
 def registry()->dict[str, Weights]:
     "All entries by name: the package's, then those of `EMOTIW_HOME/weights.toml`"
-    entries = {}
-    for file in (files('emotiw')/'weights.toml', cache_path('weights.toml')):
-        if not file.is_file(): continue
-        try: table = tomllib.loads(file.read_text(encoding='utf-8'))
-        except (OSError, ValueError) as e: raise UserError(f'{file}: cannot be read as TOML ({e})') from None
-        entries.update({name: _parse_entry(file, name, values) for name, values in table.items()})
-    return entries
+    there = [file for file in (files('emotiw')/'weights.toml', cache_path('weights.toml')) if file.is_file()]
+    return {name: entry for file in there for name, entry in _read_entries(file, file_digest(file)).items()}
 
 # %% ../../nbs/2_data/08_weight_files.ipynb #de775f6f
 def weights_table()->pd.DataFrame:  # One row per entry: name, network, sha256, source, terms
