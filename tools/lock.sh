@@ -6,7 +6,7 @@ cd "$(dirname "$0")/.."
 check_python "$1"
 temporary_environment "$1" uv
 cp requirements.lock "$dir/lock"
-"$dir/bin/uv" pip compile --quiet --universal --python-version 3.11 --fork-strategy fewest --no-header --generate-hashes \
+"$dir/bin/uv" pip compile --quiet --universal --python-version 3.11 --fork-strategy fewest --no-header --generate-hashes --no-strip-extras \
     --extra cluster --extra dev pyproject.toml -o "$dir/lock"
 cp "$dir/lock" requirements.lock
 "$dir/bin/python" tools/pins.py

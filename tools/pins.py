@@ -10,6 +10,7 @@ PYTHON = (3, 11)  # the Python that environment.yml asks for; the lock holds oth
 SAME_NAME = ('distributed ipykernel ipywidgets jinja2 jupyterlab librosa nbconvert numpy pandas papermill pytest rich '
              'safetensors scikit-learn scipy seaborn setuptools statsmodels tqdm typer')
 CONDA = {'dlib-bin': 'dlib', 'matplotlib': 'matplotlib-base'} | {n: n for n in SAME_NAME.split()}
+PIN = r'^([\w.-]+)(?:\[.*\])?==([^\s;]+)(.*)$'     # name, version and marker in a line of the lock; its extras count not
 HEAD = """\
 # Written by tools/pins.py (make lock) from requirements.lock: the versions of the direct dependencies.
 # Then: pip install --no-deps -e .
@@ -37,7 +38,7 @@ def applies(marker, python):
 
 def versions(lock, python=PYTHON):
     "Name -> version in the text of a lock file, for one Python"
-    pins = re.findall(r'^([\w.-]+)==([^\s;]+)(.*)$', lock, re.M)
+    pins = re.findall(PIN, lock, re.M)
     return {name(n): v for n, v, marker in pins if applies(marker, python)}
 
 def conda_version(version):
