@@ -10,7 +10,7 @@ PYTHON = (3, 11)  # the Python that environment.yml asks for; the lock holds oth
 SAME_NAME = ('distributed ipykernel ipywidgets jinja2 jupyterlab librosa nbconvert numpy pandas papermill pytest rich '
              'safetensors scikit-learn scipy seaborn setuptools statsmodels tqdm typer')
 CONDA = {'dlib-bin': 'dlib', 'matplotlib': 'matplotlib-base'} | {n: n for n in SAME_NAME.split()}
-PIN = r'^([\w.-]+)(?:\[.*\])?==([^\s;]+)(.*)$'     # name, version and marker in a line of the lock; its extras count not
+PIN = r'^([\w.-]+)(?:\[.*\])?==([^\s;]+)(.*)$'   # name, version, marker; extras do not count
 HEAD = """\
 # Written by tools/pins.py (make lock) from requirements.lock: the versions of the direct dependencies.
 # Then: pip install --no-deps -e .
