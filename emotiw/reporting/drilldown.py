@@ -214,26 +214,30 @@ def _run_cells(record):
         epochs=len(history['epoch']) if history else None, best_epoch=best,
         val_loss=None if best is None else round(history['val_loss'][best], 3), seconds=round(record['seconds']))
     environment = {name: record[name] for name in ('device', 'instructions', 'precision', 'threads', 'commit')}
+    files = ', '.join(content[:8] for content in record['input_files'].values()) or None
     weights = record['weights'] and record['weights'][:8]   # None if the run stores no weights
-    keys = dict(data=record['fingerprint'][:8], weights=weights, key=record['key'][:8])
+    keys = dict(data=record['fingerprint'][:8], files_read=files, weights=weights, key=record['key'][:8])
     when = record['when'][:16].replace('T', ' ')
     return dict(seed=record['seed'], fold=(record['fold'] or [''])[0], **training, **environment, when=when, **keys)
 
 def runs_table(
     runs:list[Result],   # Any runs
 )->pd.DataFrame:         # One row per run
-    "Duration, provenance and hashes of runs"
+    "Duration, provenance and hashes of runs; files that a run read, such as initial weights, are weights of others"
     rows = [_run_cells(result.record) for result in runs]
     table = pd.DataFrame(rows, [_function_name(result) for result in runs], dtype=object).rename_axis('run')
     return table.rename(columns=lambda column: column.replace('_', ' ')).dropna(axis=1, how='all')
 
 _MAX_RUNS = 1000   # of a page
+_SHARED = 'device', 'instructions', 'precision', 'threads', 'commit', 'data'   # mostly equal in all runs of a row
 
 def _runs_section(runs):
-    "The table of the first 1000 runs"
-    shown = runs[:_MAX_RUNS]
-    number = f'{len(shown)} of {len(runs)}' if len(shown) < len(runs) else 'All'
-    return table_html(runs_table(shown), f'{number} runs behind this row')
+    "The table of the first 1000 runs; what all of them share is in its caption"
+    table = runs_table(runs[:_MAX_RUNS])
+    number = f'{len(table)} of {len(runs)}' if len(table) < len(runs) else 'All'
+    equal = [name for name in _SHARED if table[name].nunique() == 1]
+    shared = ', '.join(f'{name} {table[name].iloc[0]}' for name in equal)
+    return table_html(table.drop(columns=equal), f'{number} runs behind this row. The same for all: {shared}')
 
 # %% ../../nbs/8_reporting/03_drilldown.ipynb #535c0183
 class _RunSettings(NamedTuple):
@@ -243,11 +247,12 @@ class _RunSettings(NamedTuple):
     text: Markup   # JSON
 
 def _settings_json(record):
-    "Settings and libraries of a run, and the files it read, such as initial weights, as JSON"
+    "Settings and libraries of a run as JSON; files it read, which differ between folds, are 'file 1', 'file 2'..."
     metadata = {name: value for name, value in record['metadata'].items() if isinstance(value, str)}
     settings = dict(function=record['function'], config=record['config'], metadata=metadata)
-    inputs = dict(input_files=record['input_files'], versions=record['versions'])
-    return json.dumps(settings | inputs, indent=1, default=str)
+    text = json.dumps(settings | dict(versions=record['versions']), indent=1, default=str)
+    for i, file in enumerate(record['input_files'], 1): text = text.replace(json.dumps(file), f'"file {i}"')
+    return text
 
 _MAX_SETTINGS = 500   # of a page
 
