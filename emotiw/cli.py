@@ -9,13 +9,14 @@ __all__ = ['app', 'console', 'MAX_MESSAGE', 'weights_app', 'WEIGHTS_HELP', 'CSV_
 
 # %% ../nbs/9_cli/00_cli.ipynb #6d033032
 import csv
+import errno
 import gc
 import json
 import os
 import re
 import sys
 from contextlib import ExitStack, contextmanager, nullcontext
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
 from threading import Event, Thread
@@ -58,9 +59,14 @@ def main():
     except PermissionError as e:
         _print_error(f'{e.filename}: {e.strerror}; correct its permissions, or set EMOTIW_HOME to another folder')
         sys.exit(1)
+    except OSError as e:
+        if e.errno != errno.ENOSPC or e.filename: raise
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())     # for what is still buffered at the end
+        _print_error('the output cannot be written (no space left on the device); free some')
+        sys.exit(1)
     except SystemExit as e:
         if e.code == 130:      # typer's answer to Ctrl-C
-            console.print('emotiw: interrupted; finished work is kept, the next start continues from there')
+            console.print('emotiw: interrupted; what is stored is kept, and the next start continues from there')
         raise
 
 # %% ../nbs/9_cli/00_cli.ipynb #6c5e6133
@@ -399,6 +405,10 @@ def submit(
 # %% ../nbs/9_cli/00_cli.ipynb #a2578a76
 CSV_FIELDS = 'path emotion reason by known_from seconds frames faces people sound voice'.split()
 
+def _as_utf8(text):
+    "A text, perhaps with the name of a file, whose bytes that are not UTF-8 are escaped"
+    return str(text).encode('utf-8', 'backslashreplace').decode()
+
 class _LineWriter:
     "Prints predictions for a person"
     def __init__(self): self.terminal = Console(soft_wrap=True)
@@ -413,14 +423,16 @@ class _LineWriter:
 class _CsvWriter(_LineWriter):
     "Writes predictions as csv, one row per file"
     def __init__(self):
-        self.header = [*CSV_FIELDS, *EMOTIONS, 'error']
+        self.header = [*CSV_FIELDS, *EMOTIONS, 'right', 'of', 'notes', 'error']
         self.rows = csv.writer(sys.stdout, lineterminator='\n')
         self._write_row(self.header)
 
     def write(self, prediction):
         fields = [getattr(prediction, name) for name in CSV_FIELDS]
         probabilities = [prediction.probabilities.get(e, '') for e in EMOTIONS]
-        self._write_row([*fields, *probabilities, ''])
+        reliability = [prediction.record.get(name, '') for name in ('right', 'of')]
+        notes = '; '.join(f'{n.part}: {n.reason}' for n in prediction.notes)
+        self._write_row([*fields, *probabilities, *reliability, notes, ''])
 
     def fail(self, path, error):
         super().fail(path, error)
@@ -437,7 +449,7 @@ class _JsonWriter(_LineWriter):
 
     def fail(self, path, error):
         super().fail(path, error)
-        self._write_item(dict(path=str(path), error=str(error)))
+        self._write_item(dict(path=path, error=error))
 
     def _write_item(self, item):
         print(f'{self.last},' if self.last else '[', flush=True)
@@ -546,26 +558,31 @@ def _check_options(as_json, as_csv, plot, all_faces, model, corpus, window, hop,
     if corpus and (plot or hop or all_faces or same_person or not adapt):
         raise UserError("--plot, --hop, --all-faces, --no-adapt and --same-person need a model that predicts windows; "
                         "a table's run predicts whole clips")
-    if not corpus and re.fullmatch('[0-9a-f]{6,32}', model):
+    is_key = re.fullmatch('[0-9a-f]{6,32}', model)
+    if corpus and not is_key:
+        raise UserError("--corpus: predicts by a table's run; give the run's key, from a report's page, as --model")
+    if is_key and not corpus:
         raise UserError(f"{model}: looks like the key of a table's run; "
                         'name the corpus that it was trained on with --corpus')
 
 # %% ../nbs/9_cli/00_cli.ipynb #77d5ddef
 @app.command()
 def predict(
-    files:list[Path]=typer.Argument(help='Videos, sounds, pictures, or folders of them.'),
+    files:list[Path]=typer.Argument(    # not checked here: what cannot be read is an error of one file
+        readable=False, help='Videos, sounds, pictures, or folders of them.'),
     as_json:bool=typer.Option(
         False, '--json', help='Print a list of {path, emotion, reason, probabilities, timeline, ...}.'),
     as_csv:bool=typer.Option(False, '--csv', help='Print csv, one row per file.'),
     plot:Path=typer.Option(
-        None, metavar='DIR', help='Draw faces, attention, sound and probabilities of each file over time into this '
-                                  'folder; with --all-faces one row per person.'),
+        None, metavar='DIR', file_okay=False,
+        help='Draw faces, attention, sound and probabilities of each file over time into this folder; with --all-faces '
+             'one row per person.'),
     all_faces:bool=typer.Option(False, '--all-faces', help="Also predict from each person's face."),
     model:str=typer.Option(
         'emotiw-small', help='A model file written by studies/train_bundled_model, or its name in weights.toml; '
                              "with --corpus the key of a table's run, as shown on a report's page."),
     corpus:str=typer.Option(None, help='The corpus that the run was trained on; it is trained again.'),
-    window:float=typer.Option(3., min=1., help='Length of a prediction window, seconds.'),
+    window:float=typer.Option(3., min=1., max=86400., help='Length of a prediction window, seconds.'),
     hop:float=typer.Option(
         None, min=.2, help='From the start of one window to the next, seconds; default: a third of a window. '
                            'Equal to --window: no overlap.'),
@@ -578,7 +595,8 @@ def predict(
     min_confidence:float=typer.Option(
         0., min=0., max=1., metavar='P', help='Give no label whose probability is below P; probabilities stay.'),
 ):
-    """Predict the emotion of clips. Exits with 1 if a file cannot be analysed, with 3 if one has no label.
+    """Predict the emotion of clips. Exits with 1 if a file cannot be analysed or options contradict one another, with 2
+    at a wrong value, with 3 if a file has no label.
 
     A file is read piece by piece, up to 24 hours of it."""
     from emotiw.inference.model import load_model
@@ -586,7 +604,9 @@ def predict(
     _check_options(as_json, as_csv, plot, all_faces, model, corpus, window, hop, same_person, adapt)
     if not corpus: load_model(model)    # fails before anything that takes time
     options = dict(seconds=window, all_faces=all_faces, hop=hop)
-    paths = media_files(files, plot)
+    notes = []
+    paths = media_files(files, plot, notes)
+    for note in notes: _print_error(f'{note.part}: {note.count} left out: {note.reason}')
     if corpus: predictor = _predictor_of_run(paths, model, corpus)
     elif same_person: predictor = _predictor_of_person(paths, model, plot, min_confidence, **options)
     else: predictor = _predictor_of_model(model, plot, min_confidence, adapt=adapt, **options)
@@ -596,10 +616,10 @@ def predict(
         for f, figure in zip(progress, _figure_paths(paths, plot)):
             result = predictor(f, figure)
             if isinstance(result, UserError):
-                writer.fail(f, result)
+                writer.fail(_as_utf8(f), _as_utf8(result))
                 n_failed += 1
             else:
-                prediction = withhold_labels(result, min_confidence)
+                prediction = withhold_labels(replace(result, path=_as_utf8(f)), min_confidence)
                 writer.write(prediction)
                 n_unlabelled += prediction.emotion is None
     writer.end()

@@ -227,6 +227,8 @@ def iter_windows(
 )->Iterator[Window]:
     "The file at `path`, window by window, in bounded memory"
     hop = seconds if hop is None else hop
+    if not 0 < seconds <= MAX_SECONDS:
+        raise UserError(f'windows of {seconds:g} s: choose a length above 0 s and up to {MAX_SECONDS} s')
     if not 0 < hop <= seconds:
         raise UserError(f'hop {hop:g} s: windows of {seconds:g} s would leave parts of {path} out; '
                         f'choose a hop above 0 and up to {seconds:g}')

@@ -103,7 +103,8 @@ def probe(
             if not has_decoder(video): return Media(duration, 0., 0, 0, 0, rate)
             return Media(duration, float(video.average_rate or 0), video.frames, video.width, video.height, rate)
     except av.FFmpegError as e:
-        raise UserError(f'{path}: not a media file ({e.strerror}); remove it or replace it by a video') from None
+        raise UserError(f'{path}: not a media file, or the beginning of one ({e.strerror}); '
+                        'replace it or leave it out') from None
 
 # %% ../../nbs/3_features/00_video.ipynb #ec339cfc
 @dataclasses.dataclass

@@ -3,6 +3,7 @@ from emotiw import cli
 import csv
 import io
 import json
+import os
 import subprocess
 import sys
 from concurrent.futures import ProcessPoolExecutor
@@ -241,7 +242,8 @@ def test_a_folder(toy, folder, capsys):
     rows = {Path(r['path']).name: r for r in json.loads(out)}
     assert code == 1 and set(rows) == {'a.avi', 'b.avi', 'broken.mp4'}
     assert 'not a media file' in rows['broken.mp4']['error']
-    assert len(lines) == 2 and 'broken.mp4' in lines[0] and lines[1] == 'emotiw: 1 of 3 files could not be read'
+    assert '1 left out: not known as media files, such as' in lines[0] and lines[0].endswith('notes.txt')
+    assert 'broken.mp4' in lines[1] and lines[2:] == ['emotiw: 1 of 3 files could not be read']
     a = rows['a.avi']
     assert a['emotion'] in EMOTIONS and set(a['probabilities']) == set(EMOTIONS)
     assert (a['frames'], a['faces'], a['sound']) == (5, 5, True) and len(a['timeline']) == 1
@@ -253,7 +255,23 @@ def test_csv(toy, folder, capsys):
     assert code == 1 and [Path(r['path']).name for r in rows] == ['a.avi', 'broken.mp4', 'b.avi']
     assert rows[0]['emotion'] in EMOTIONS and rows[2]['emotion'] == ''
     assert (rows[0]['reason'], rows[2]['reason']) == ('', 'no face and no sound')
-    assert 'not a media file' in rows[1]['error']
+    assert 'not a media file' in rows[1]['error'] and rows[0]['notes'] == ''
+    assert 'no sound track' in rows[2]['notes']
+
+def test_a_name_that_is_not_utf8(toy, folder, capsys):
+    for name in 'a.avi', 'broken.mp4': (folder/name).rename(os.fsdecode(bytes(folder/name) + b'\xe4.avi'))
+    outputs = [answer(capsys, folder, '--model', toy, *options)[1] for options in ([], ['--csv'], ['--json'])]
+    assert 'a.avi\\udce4.avi  ' in outputs[0]
+    for rows in list(csv.DictReader(io.StringIO(outputs[1]))), json.loads(outputs[2]):
+        names = [Path(row['path']).name for row in rows]
+        assert names == ['a.avi\\udce4.avi', 'broken.mp4\\udce4.avi', 'b.avi']
+        assert names[1] in rows[1]['error']
+
+def test_a_full_device(toy, folder):
+    command = [sys.executable, '-m', 'emotiw.cli', 'predict', str(folder), '--model', str(toy), '--csv']
+    with open('/dev/full', 'w') as full: p = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True)
+    *_, last = p.stderr.splitlines()
+    assert p.returncode == 1 and last.startswith('emotiw: the output cannot be written')
 
 def test_for_a_person(toy, folder, capsys):
     code, out, _ = answer(capsys, folder/'a.avi', '--model', toy, '--all-faces')
@@ -341,7 +359,7 @@ def test_the_run_of_a_table(toy, folder, capsys, monkeypatch):
     key = result.run.key
     code, out, lines = answer(capsys, folder, '--model', key[:8], '--corpus', root, '--csv')
     rows = {Path(r['path']).name: r for r in csv.DictReader(io.StringIO(out))}
-    assert code == 1 and 'broken.mp4: not a media file' in lines[0]
+    assert code == 1 and 'broken.mp4: not a media file' in lines[1]
     assert rows['a.avi']['emotion'] in EMOTIONS and 'which had' in rows['a.avi']['by']
     assert rows['broken.mp4']['emotion'] == ''
     def predict_clips_or_fail(key, clips, corpus):
@@ -368,7 +386,8 @@ def test_the_run_of_a_table(toy, folder, capsys, monkeypatch):
     ('. --same-person --all-faces', 'leave --all-faces and --no-adapt away'),
     ('. --same-person --no-adapt', 'leave --all-faces and --no-adapt away'),
     ('. --hop 4', '--hop 4: windows of 3 s would leave parts of a file out'),
-    ('nowhere.mp4 --corpus synthetic', 'no stored run has a key that begins so')])
+    ('. --corpus synthetic', "give the run's key, from a report's page, as --model"),
+    ('nowhere.mp4 --corpus synthetic --model abcdef12', 'no stored run has a key that begins so')])
 def test_wrong_options(words, expected, toy, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     code, _, lines = answer(capsys, *words.split(), *([] if '--model' in words else ['--model', toy]))
