@@ -26,10 +26,15 @@ from emotiw.data.corpus import (
 # %% ../../nbs/2_data/01_corpus_readers.ipynb #19479c5f
 _AFEW_FOLDERS = dict(train='Train_AFEW', val='Val_AFEW', test='Test_vid_Distribute')
 
+def _subfolder(folder, name):
+    "The subfolder `name` of `folder`, in upper or lower case; None if there is none"
+    if not folder: return None
+    return next((p for p in sorted(folder.iterdir()) if p.name.lower() == name.lower() and p.is_dir()), None)
+
 def _afew_split_folder(root, name):
     "The folder `name` in `root` or in its Test folder, possibly inside a folder of the same name; None if not found"
-    candidates = [root/f for f in (f'{name}/{name}', f'Test/{name}/{name}', name, f'Test/{name}')]
-    return next((f for f in candidates if f.is_dir()), None)
+    found = _subfolder(root, name) or _subfolder(_subfolder(root, 'Test'), name)
+    return _subfolder(found, name) or found
 
 def _afew_split_folders(root):
     "Split -> folder, for the splits that exist"
@@ -52,17 +57,27 @@ def _afew_labelled_rows(split, folder):
             yield clip_row(split, video.stem, video, emotion)
 
 # %% ../../nbs/2_data/01_corpus_readers.ipynb #6cf36c74
+def _require_labelled_splits(root, folders):
+    "`UserError` if Train_AFEW or Val_AFEW is missing"
+    for name in (_AFEW_FOLDERS[split] for split in ('train', 'val') if split not in folders):
+        is_packed = (root/f'{name}.zip').exists()
+        remedy = f'unpack {name}.zip there' if is_packed else f"bring it from AFEW's package to {root}"
+        raise UserError(f'{root}: has no folder {name}; {remedy}')
+
 def read_afew(
     path:Path,  # The folder that holds Train_AFEW, Val_AFEW and optionally Test_vid_Distribute, or its parent
 )->Corpus:
     "AFEW as distributed for the challenges of 2017 to 2019 (train and val are those of 2016)"
     root = _afew_root(path)
     rows = []
-    for split, folder in _afew_split_folders(root).items():
+    folders = _afew_split_folders(root)
+    for split, folder in folders.items():
         if split == 'test': rows += [clip_row(split, video.stem, video) for video in list_videos(folder)]
         else: rows += _afew_labelled_rows(split, folder)
     synthetic = (root/'synthetic.json').is_file()
-    return build_corpus(root, 'afew', rows, name=corpus_name(path, synthetic))
+    corpus = build_corpus(root, 'afew', rows, name=corpus_name(path, synthetic))
+    _require_labelled_splits(root, folders)
+    return corpus
 
 # %% ../../nbs/2_data/01_corpus_readers.ipynb #4b4643ae
 _AFEW_DESCRIPTION = 'folders are labels (any spelling); ids may repeat between splits; test clips have no labels'

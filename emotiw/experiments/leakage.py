@@ -110,8 +110,16 @@ def _copies_on_one_side(corpus, sides):
         for clip in clips:
             if (first := first_on.setdefault(sides[clip], clip)) != clip: yield first, clip
 
+def _absent_emotions(clips):
+    "Emotions that one part with labels has and another has not, as lines of text"
+    counts = count_emotions(clips[clips.emotion.notna()])
+    for split, row in counts.iterrows():
+        absent = [emotion for emotion in counts if not row[emotion]]
+        if absent: yield f"{split}: has no clip of {', '.join(absent)}"
+
 def _notices(corpus, prints, folds):
     "Findings that are no leaks, as lines of text"
+    yield from _absent_emotions(corpus.clips)
     shared_ids = _shared_ids(corpus.clips)
     if shared_ids:
         ids = _plural(len(shared_ids), 'id')

@@ -354,6 +354,7 @@ def best_run(
     "The result with the smallest validation loss of any epoch; in a dry run, where losses are unknown, the first"
     trained = [r for r in results if not isinstance(r, DivergedError)]
     if not trained: raise results[0]
+    if len(trained) == 1: return trained[0]     # perhaps without a history: weights that are loaded
     try: return min(trained, key=lambda r: r.history.val_loss.min())
     except NotComputedError: return trained[0]
 

@@ -9,6 +9,7 @@ __all__ = ['table_notebooks', 'summary_notebook', 'parameter_names', 'choose_not
 
 # %% ../../nbs/8_reporting/06_build.ipynb #4d55464b
 import ast
+import logging
 import multiprocessing
 import os
 import re
@@ -117,11 +118,15 @@ def table_notebook(
     return choose_notebooks([name])[0]
 
 # %% ../../nbs/8_reporting/06_build.ipynb #f7a2fe01
+_FRAME = re.compile(r'(emotiw/[\w/]+\.py):(\d+), in (\w+)')     # of IPython's tracebacks
+
 def _notebook_error(error):
-    "`UserError` of a failed notebook: its own message if it raised one, else the failed cell"
+    "`UserError` of a failed notebook: its own message if it raised one, else the failed cell and the place in the code"
     if error.ename == 'UserError': return UserError(error.evalue)
     message = f'cell {error.exec_count}: {error.ename}: {error.evalue}'
-    return UserError(f'{message}; run the notebook in JupyterLab to see where')
+    plain = re.sub(r'\x1b\[[\d;]*m', '', '\n'.join(error.traceback))
+    *_, place = '', *(f' ({file}, line {line}, in {name})' for file, line, name in _FRAME.findall(plain))
+    return UserError(f'{message}{place}; run the notebook in JupyterLab to see more, or report this')
 
 # %% ../../nbs/8_reporting/06_build.ipynb #fd95972e
 _KERNEL = dict(display_name='python3', language='python', name='python3')
@@ -193,6 +198,7 @@ def _private_kernel(folder):
 def _run_papermill(notebook, executed, parameters):
     "Execute a notebook in a kernel of its own"
     quiet = ['--log-level=CRITICAL']   # otherwise a kernel that is stopped reports an interruption
+    logging.getLogger('papermill').setLevel(logging.CRITICAL)   # its errors are raised, too
     with tempfile.TemporaryDirectory() as sockets:
         kernel = dict(kernel_name='python3', config=_private_kernel(sockets), extra_arguments=quiet)
         try: pm.execute_notebook(str(notebook), str(executed), parameters, progress_bar=False, **kernel)
@@ -314,9 +320,16 @@ def _headline_cells(headline):
     "Cells of the index for the headline of a table"
     published = '' if pd.isna(headline.published) else f'{headline.published:.1f}'
     interval = interval_svg(headline.published, headline.published_n, headline.ours, headline.low, headline.high)
-    ours = ', '.join(filter(None, (f'{headline.ours:.1f}', learning_mark(headline.get('stands_on')))))
+    number = '' if pd.isna(headline.ours) else f'{headline.ours:.1f} ({headline.low:.1f} to {headline.high:.1f})'
+    ours = ', '.join(filter(None, (number, learning_mark(headline.get('stands_on')))))
     cells = {'headline': headline.headline, 'published, %': published, 'ours, %': ours}
     return cells | {'0 to 100 %': interval, 'verdict': headline.verdict}
+
+def _parameters_text(nb):
+    "The parameters of an executed notebook but its corpus: 'scale quick, seeds 3'"
+    cells = [cell.source for cell in nb.cells if 'injected-parameters' in cell.metadata.get('tags', [])]
+    given = [re.fullmatch(r'(\w+) = (.*)', line) for cell in cells for line in cell.splitlines()]
+    return ', '.join(f'{m[1]} {ast.literal_eval(m[2])}' for m in given if m and m[1] != 'corpus')
 
 def _count_claims(report_dir):
     "Number of claims by outcome, in words; '' for a report without its page of claims"
@@ -335,12 +348,13 @@ def index_page(
     rows = {}
     links = {}
     for executed in sorted(report_dir.glob('*_*.ipynb')):
-        heading, _, summary = nbformat.read(executed, 4).cells[0].source.partition('\n')
+        nb = nbformat.read(executed, 4)
+        heading, _, summary = nb.cells[0].source.partition('\n')
         name = heading.lstrip('# ')
         links[name] = f'{executed.stem}.html'
-        rows[name] = dict(about=summary.strip(' >\n'))
+        rows[name] = dict(about=summary.strip(' >\n'), made_with=_parameters_text(nb))
         if executed.stem in headlines.index: rows[name] |= _headline_cells(headlines.loc[executed.stem])
-    table = pd.DataFrame.from_dict(rows, 'index')
+    table = pd.DataFrame.from_dict(rows, 'index').rename(columns=dict(made_with='made with'))
     tables = table_html(table, 'Every table and figure', links, html_columns=['0 to 100 %'])
     values = dict(description=description, synthetic=synthetic, claims=_count_claims(report_dir),
                   summary_figure=(report_dir/'summary.svg').exists())
