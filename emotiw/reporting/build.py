@@ -326,10 +326,11 @@ def _headline_cells(headline):
     return cells | {'0 to 100 %': interval, 'verdict': headline.verdict}
 
 def _parameters_text(nb):
-    "The parameters of an executed notebook but its corpus: 'scale quick, seeds 3'"
+    "The parameters of an executed notebook but its corpus and what is switched off: 'scale quick, seeds 3'"
     cells = [cell.source for cell in nb.cells if 'injected-parameters' in cell.metadata.get('tags', [])]
     given = [re.fullmatch(r'(\w+) = (.*)', line) for cell in cells for line in cell.splitlines()]
-    return ', '.join(f'{m[1]} {ast.literal_eval(m[2])}' for m in given if m and m[1] != 'corpus')
+    values = {m[1]: ast.literal_eval(m[2]) for m in given if m and m[1] != 'corpus'}
+    return ', '.join(f'{name} {value}' for name, value in values.items() if value)
 
 def _count_claims(report_dir):
     "Number of claims by outcome, in words; '' for a report without its page of claims"
