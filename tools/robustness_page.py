@@ -11,6 +11,7 @@ WORDS = {
     'kills': 'times killed', 'group': '- the command and all it started', 'worker': '- one of its processes',
     'damage power': '- then files cut, emptied or zeroed', 'damage bits': '- then bits flipped',
     'damage clock': '- then the clock turned back', 'rebuilds': 'rebuilt to the end', 'equal': '- with the same csv',
+    'quick kills': 'times one process killed at quick', 'quick, went on': '- the command went on',
     'disks': 'disks of random size', 'full': '- full before the end', 'pairs': 'the same table twice at once',
     'tables': 'different tables at once', 'stored': '- results stored meanwhile, each by one of two',
     'clears': 'cache cleared during a run', 'deleted': '- stored features deleted',

@@ -1,5 +1,5 @@
 """Kill, cut off and starve the rebuild of a table, and compare what the next one writes with an undisturbed one:
-python tests/robustness/crashes.py [PART ...]     (kills, disks: as root, together; figures: reports/robustness)"""
+python tests/robustness/crashes.py [PART ...]   (kills, quick, disks: as root, together; figures: reports/robustness)"""
 import emotiw  # noqa: F401 (first: it fixes the instruction set before numpy is loaded)
 import json
 import os
@@ -74,9 +74,9 @@ def turn_clock_back(home, rng):
 KILLS = dict(group=kill_group, worker=kill_worker)
 DAMAGES = dict(none=lambda home, rng: None, power=lose_power, bits=flip_bits, clock=turn_clock_back)
 
-def crash_once(home, reports, kill, damage, longest, rng):
+def crash_once(home, reports, kill, damage, longest, rng, scale='tiny'):
     "Start a rebuild, disturb it at a random moment, damage what it stored; did it end before? What is wrong afterwards"
-    p = start(home, reports)
+    p = start(home, reports, scale=scale)
     try: p.wait(timeout=rng.uniform(.2, longest))
     except subprocess.TimeoutExpired: KILLS[kill](p, rng)
     errors = p.stderr.read()
@@ -110,6 +110,24 @@ def crash_often(kills, whole, longest, seed=0, show=print):
             if not same: faults.append(f'home {k}: another csv')
             figures.update(rebuilds=1, equal=int(same))
             show(f'home {k}:', 'equal' if same else 'DIFFERENT', *faults[-1:], flush=True)
+    return figures, faults
+
+N_QUICK = 20
+
+def kill_workers_at_quick(folder, seed=0, show=print):
+    "Kill one process of a quick rebuild, `N_QUICK` times, each time in a home of its own; the figures, and every fault"
+    (folder/'quick').mkdir()
+    whole, seconds = reference(folder/'quick', 'quick')
+    rng, figures, faults = np.random.default_rng(seed), Counter(), []
+    while figures['quick kills'] < N_QUICK:
+        with tempfile.TemporaryDirectory() as home:
+            home, reports = Path(home)/'home', Path(home)/'reports'
+            share_synthetic(home)
+            ended, found = crash_once(home, reports, 'worker', 'none', .9*seconds, rng, 'quick')
+            if rebuild(home, reports, scale='quick') != whole: found.append('quick: another csv')
+        figures.update({'quick kills': 1, 'quick, went on': int(ended)})
+        faults += found
+        show('quick', dict(figures), *found, flush=True)
     return figures, faults
 
 
@@ -158,6 +176,7 @@ def twice(trials, n, *args):
 N_KILLS, N_DISKS, SLOWER = 200, 50, 1.5      # a rebuild beside another takes so many times as long
 PARTS = dict(      # name -> what it does with a folder, the csv and the seconds of an undisturbed rebuild
     kills=lambda folder, whole, seconds: twice(crash_often, N_KILLS, whole, SLOWER*seconds),
+    quick=lambda folder, whole, seconds: kill_workers_at_quick(folder),
     disks=lambda folder, whole, seconds: twice(fill_disks, N_DISKS, whole),
     together=try_all)
 

@@ -24,9 +24,9 @@ def environment(home, **simulated):
     path = os.pathsep.join(filter(None, (str(SIMULATED), os.environ.get('PYTHONPATH'))))
     return os.environ | dict(EMOTIW_HOME=str(home), PYTHONPATH=path, **simulated)
 
-def start(home, reports, workers=2, table=TABLE, corpus='synthetic', **simulated):
-    "The tiny rebuild of one table, in a process group of its own"
-    options = f'--scale tiny --only {table} --seeds 2 --workers {workers}'.split()
+def start(home, reports, workers=2, table=TABLE, corpus='synthetic', scale='tiny', **simulated):
+    "The rebuild of one table, in a process group of its own"
+    options = f'--scale {scale} --only {table} --seeds 2 --workers {workers}'.split()
     command = [EMOTIW, 'tables', '--corpus', str(corpus), *options, '--reports', str(reports)]
     return subprocess.Popen(command, env=environment(home, **simulated), start_new_session=True,
                             stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
@@ -36,9 +36,9 @@ def csv_of(reports, table=TABLE):
     file, = reports.glob(f'*/{table}.csv')
     return file.read_bytes()
 
-def rebuild(home, reports, workers=2, table=TABLE, corpus='synthetic', **simulated):
+def rebuild(home, reports, workers=2, table=TABLE, corpus='synthetic', scale='tiny', **simulated):
     "Rebuild to the end; the table as bytes"
-    p = start(home, reports, workers, table, corpus, **simulated)
+    p = start(home, reports, workers, table, corpus, scale, **simulated)
     errors = p.communicate(timeout=600)[1]
     assert p.returncode == 0, errors
     return csv_of(reports, table)
@@ -58,8 +58,8 @@ def stored_twice(listing, home):
     results = [path for path in counts if any(Path(path).is_relative_to(home/kind) for kind in RESULTS)]
     return len(results), [path for path in results if counts[path] > 1]
 
-def reference(folder):
+def reference(folder, scale='tiny'):
     "An undisturbed rebuild in `folder`: its table as bytes, and its seconds"
     share_synthetic(folder/'home')
     begun = time.time()
-    return rebuild(folder/'home', folder/'reports'), time.time() - begun
+    return rebuild(folder/'home', folder/'reports', scale=scale), time.time() - begun
