@@ -96,24 +96,24 @@ def atomic(
         if tmp: shutil.rmtree(tmp, ignore_errors=True)
 
 # %% ../nbs/0_core/00_core.ipynb #daa6c572
-def _checksum(values): return zlib.crc32(json.dumps(values).encode())
+def _checksum(path, values): return zlib.crc32(json.dumps([path.name, values]).encode())
 
 def write_record(
     path:Path,      # A JSON file
     values:dict,    # Plain values, names as keys
 ):
-    "Store `values` with their checksum, completely or not at all"
-    with atomic(path) as tmp: tmp.write_text(json.dumps(values | dict(checksum=_checksum(values))))
+    "Store `values` with a checksum of them and of the file's name, completely or not at all"
+    with atomic(path) as tmp: tmp.write_text(json.dumps(values | dict(checksum=_checksum(path, values))))
 
 NOT_STORED = FileNotFoundError, NotADirectoryError, PermissionError   # There is no such file, or none for this user
 
 def read_record(
     path:Path,      # A file of `write_record`
-)->dict|None:       # None: there is no file, or it is damaged
+)->dict|None:       # None: there is no file, or it is damaged or another's
     "The values stored at `path`"
     try: values = json.loads(path.read_bytes())
     except (*NOT_STORED, ValueError): return None
-    is_whole = isinstance(values, dict) and values.pop('checksum', None) == _checksum(values)
+    is_whole = isinstance(values, dict) and values.pop('checksum', None) == _checksum(path, values)
     return values if is_whole else None
 
 # %% ../nbs/0_core/00_core.ipynb #f1d23ea3

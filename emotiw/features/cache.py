@@ -83,9 +83,9 @@ def feature_entry(
     return cache_path('features', type(extractor).__name__, key[:2], f'{key}.safetensors')
 
 # %% ../../nbs/3_features/07_cache.ipynb #46c502ee
-def _checksum(arrays, notes):
-    "Checksum of the arrays of a feature and of its notes as JSON"
-    crc = zlib.crc32(notes.encode())
+def _checksum(entry, arrays, notes):
+    "Checksum of the name of a file, of the arrays of its feature, and of its notes as JSON"
+    crc = zlib.crc32(notes.encode(), zlib.crc32(entry.name.encode()))
     for name in sorted(arrays):
         a = np.ascontiguousarray(arrays[name])
         crc = zlib.crc32(a.reshape(-1).view(np.uint8), zlib.crc32(repr((name, a.dtype.str, a.shape)).encode(), crc))
@@ -95,7 +95,7 @@ def _read_feature(entry):
     "The feature stored in the file `entry`; `ValueError` if the file is damaged"
     with safe_open(entry, 'np') as f: header, arrays = f.metadata() or {}, {k: f.get_tensor(k) for k in f.keys()}
     checksum, notes = json.loads(header['feature'])
-    if checksum != _checksum(arrays, notes): raise ValueError(f'{entry}: wrong checksum')
+    if checksum != _checksum(entry, arrays, notes): raise ValueError(f'{entry}: wrong checksum')
     return Feature(arrays, tuple(Note(**n) for n in json.loads(notes)))
 
 # %% ../../nbs/3_features/07_cache.ipynb #33dc9f44
@@ -103,7 +103,7 @@ def _write_feature(entry, feature):
     "Store `feature` in the file `entry`"
     arrays = {k: np.ascontiguousarray(v) for k, v in feature.arrays.items()}
     notes = json.dumps([asdict(n) for n in feature.notes])
-    header = dict(feature=json.dumps([_checksum(arrays, notes), notes]))     # of two keys the order would be random
+    header = dict(feature=json.dumps([_checksum(entry, arrays, notes), notes]))  # of two keys the order would be random
     with atomic(entry) as tmp:
         try: save_file(arrays, tmp, header)
         except SafetensorError as e: raise OSError(28, 'No space left on device') from e
