@@ -112,7 +112,7 @@ def crash_often(kills, whole, longest, seed=0, show=print):
             show(f'home {k}:', 'equal' if same else 'DIFFERENT', *faults[-1:], flush=True)
     return figures, faults
 
-N_QUICK = 10
+N_QUICK = 20
 
 def kill_workers_at_quick(folder, seed=0, show=print):
     "Kill one process of a quick rebuild, `N_QUICK` times, each time in a home of its own; the figures, and every fault"
