@@ -47,7 +47,7 @@ def write():
         FOLDER/'index.html', 'robustness.html', 'What was tried, and survived', breadcrumbs=(),
         inputs=table_html(inputs, 'inputs'), crashes=table_html(rows, 'crashes'),
         inputs_from='{inputs} inputs of seed {seed}, in {minutes} minutes, at {commit}.'.format(**fuzz),
-        crashes_from=' '.join('{}: at {commit}; an undisturbed rebuild took {seconds} s.'.format(name, **part)
+        crashes_from=' '.join('{}: at {commit}; an undisturbed rebuild at tiny took {seconds} s.'.format(name, **part)
                               for name, part in crashes.items()),
         bounds=table_html(bounds_table(bounds['rows']), 'memory and time', sortable=False),
         bounds_from='At {commit}, on {cores} cores of {processor} with {gib} GiB.'.format(

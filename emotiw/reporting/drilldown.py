@@ -234,10 +234,11 @@ _SHARED = 'device', 'instructions', 'precision', 'threads', 'commit', 'data'   #
 def _runs_section(runs):
     "The table of the first 1000 runs; what all of them share is in its caption"
     table = runs_table(runs[:_MAX_RUNS])
-    number = f'{len(table)} of {len(runs)}' if len(table) < len(runs) else 'All'
-    equal = [name for name in _SHARED if table[name].nunique() == 1]
+    number = f'{len(table)} of {len(runs)}' if len(table) < len(runs) else 'All' if runs else 'No'
+    equal = [name for name in _SHARED if name in table and table[name].nunique() == 1]
     shared = ', '.join(f'{name} {table[name].iloc[0]}' for name in equal)
-    return table_html(table.drop(columns=equal), f'{number} runs behind this row. The same for all: {shared}')
+    caption = f'{number} runs behind this row' + (f'. The same for all: {shared}' if shared else '')
+    return table_html(table.drop(columns=equal), caption)
 
 # %% ../../nbs/8_reporting/03_drilldown.ipynb #535c0183
 class _RunSettings(NamedTuple):
