@@ -51,7 +51,8 @@ if __name__ == '__main__':
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     with tempfile.TemporaryDirectory(prefix='emotiw-test-') as home:
         path = f'{bin}{os.pathsep}{os.environ["PATH"]}'
-        env = os.environ | dict(PATH=path, EMOTIW_HOME=home, OMP_NUM_THREADS='1')
+        # numba keeps what it compiled for librosa in .venv; two processes at once spoil it, and the next checks crash
+        env = os.environ | dict(PATH=path, EMOTIW_HOME=home, OMP_NUM_THREADS='1', NUMBA_CACHE_DIR=f'{home}/numba')
         try: code = check(env)
         except KeyboardInterrupt: code = 130
     sys.exit(code)
