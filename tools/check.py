@@ -51,7 +51,7 @@ if __name__ == '__main__':
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     with tempfile.TemporaryDirectory(prefix='emotiw-test-') as home:
         path = f'{bin}{os.pathsep}{os.environ["PATH"]}'
-        # numba keeps what it compiled for librosa in .venv; two processes at once spoil it, and the next checks crash
+        # numba keeps what it compiled for librosa in .venv: from there the checks crashed when they ran again
         env = os.environ | dict(PATH=path, EMOTIW_HOME=home, OMP_NUM_THREADS='1', NUMBA_CACHE_DIR=f'{home}/numba')
         try: code = check(env)
         except KeyboardInterrupt: code = 130

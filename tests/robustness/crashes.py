@@ -115,7 +115,7 @@ def crash_often(kills, whole, longest, seed=0, show=print):
 N_QUICK = 20
 
 def kill_workers_at_quick(folder, seed=0, show=print):
-    "Kill one process of a quick rebuild, `N_QUICK` times, each time in a home of its own; the figures, and every fault"
+    "Plan a kill of one process in each of `N_QUICK` quick rebuilds, which may end before it; figures, and every fault"
     (folder/'quick').mkdir()
     whole, seconds = reference(folder/'quick', 'quick')
     rng, figures, faults = np.random.default_rng(seed), Counter(), []

@@ -381,8 +381,7 @@ def _names(message, bench, file):
         names += [repr(v) for v in changed] + list(values) + parts
         names += [str(Path(part).expanduser()) for part in parts if part.startswith('~/')]
     if file.name == 'clips.csv': names += [p for p in damage.PATHS if p.startswith('/')]     # the file it points at
-    # of a long line the middle is left out, so a long name counts by its beginning
-    return any(name and cli.one_line(name)[:cli.MAX_MESSAGE//3] in message for name in names)
+    return any(name and cli.one_line(name) in message for name in names)
 
 def _judge(bench, file, error):
     "Outcome and reason of an attempt that raised `error`"
