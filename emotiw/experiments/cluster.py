@@ -64,6 +64,18 @@ def _keep_freed_memory():
         mallopt(-3, 1_000_000_000)   # M_MMAP_THRESHOLD, bytes
 
 # %% ../../nbs/4_experiments/03_cluster.ipynb #c123db95
+class _OncePerNetwork(logging.Filter):
+    "Of the messages 'NETWORK, fold F, seed S: ...' about the trainings of one network, only the first"
+    def __init__(self):
+        super().__init__()
+        self.seen = set()
+
+    def filter(self, record):
+        network, comma, _ = record.getMessage().partition(',')
+        is_new = not comma or network not in self.seen
+        self.seen.add(network)
+        return is_new
+
 @dataclass(frozen=True)
 class WorkerSetup(WorkerPlugin):
     "Prepares a worker: its memory, and on this machine its end, its GPUs, its signals and its log"
@@ -87,6 +99,8 @@ class WorkerSetup(WorkerPlugin):
         # A worker that loses the connection while the cluster shuts down would print a traceback.
         # Errors of runs reach the client without the log.
         logging.getLogger('distributed.worker').setLevel(logging.CRITICAL)
+        # With a fold per person a network trains hundreds of times; pages count all that did not learn.
+        logging.getLogger('emotiw').addFilter(_OncePerNetwork())
 
 # %% ../../nbs/4_experiments/03_cluster.ipynb #f07fdb96
 def _visible_gpus():

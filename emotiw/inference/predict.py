@@ -11,6 +11,7 @@ __all__ = ['BY', 'MIN_WINDOWS', 'MIN_SECONDS', 'NO_INPUT', 'NO_VOICE', 'MEDIA_SU
 import os
 from collections import Counter
 from collections.abc import Callable
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -259,6 +260,15 @@ class Analysis:
     windows: list         # Of `_WindowResult`
     notes: list           # Of `Note`
 
+@contextmanager
+def _one_thread():
+    "torch computes with one thread: windows are small, and beside other work its threads wait for each other"
+    previous = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try: yield
+    finally: torch.set_num_threads(previous)
+
+@_one_thread()
 def _analyse(path, net, seconds, all_faces, callback, hop):
     "The `Analysis` of a file by a loaded model"
     predict_window, notes = _WindowPredictor(net, all_faces, callback), []

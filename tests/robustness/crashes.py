@@ -31,23 +31,34 @@ def is_tracker(process):
     try: return any('multiprocessing.resource_tracker' in word for word in process.cmdline())
     except psutil.NoSuchProcess: return False
 
-def kill_group(p, rng):
-    "kill -9 of the command, its workers and its notebook"
-    processes = family(p.pid)
+def kill(processes):
+    "kill -9; how many of them were still running"
+    n_hit = 0
     for process in processes:
-        try: process.kill()
+        try:
+            if process.status() == psutil.STATUS_ZOMBIE: continue
+            process.kill()
         except psutil.NoSuchProcess: continue
+        n_hit += 1
+    return n_hit
+
+def kill_group(p, rng):
+    "kill -9 of the command, its workers and its notebook; how many were running"
+    processes = family(p.pid)
+    n_hit = kill(processes)
     psutil.wait_procs(processes, timeout=20)
+    return n_hit
 
 def kill_worker(p, rng):
     """
     kill -9 of one process that the command started; the command goes on, or ends in one line. Not of Python's own
     `resource_tracker`: Python starts another, which does not know the names of the first and prints tracebacks.
+    How many were running: 1 or 0.
     """
-    if others := [q for q in family(p.pid)[1:] if not is_tracker(q)]:
-        try: others[rng.integers(len(others))].kill()
-        except psutil.NoSuchProcess: return
+    others = [q for q in family(p.pid)[1:] if not is_tracker(q)]
+    n_hit = kill([others[rng.integers(len(others))]]) if others else 0
     p.wait(timeout=600)
+    return n_hit
 
 def lose_power(home, rng, seconds=5.):
     "What was written in the last seconds, and not synced, is cut, emptied or full of zeros, as after a loss of power"
@@ -75,16 +86,19 @@ KILLS = dict(group=kill_group, worker=kill_worker)
 DAMAGES = dict(none=lambda home, rng: None, power=lose_power, bits=flip_bits, clock=turn_clock_back)
 
 def crash_once(home, reports, kill, damage, longest, rng, scale='tiny'):
-    "Start a rebuild, disturb it at a random moment, damage what it stored; did it end before? What is wrong afterwards"
-    p = start(home, reports, scale=scale)
+    """
+    Start a rebuild, disturb it at a random moment, damage what it stored unless it ended well. Was a running process
+    killed? Did the rebuild end well? What is wrong afterwards
+    """
+    p, n_hit = start(home, reports, scale=scale), 0
     try: p.wait(timeout=rng.uniform(.2, longest))
-    except subprocess.TimeoutExpired: KILLS[kill](p, rng)
+    except subprocess.TimeoutExpired: n_hit = KILLS[kill](p, rng)
     errors = p.stderr.read()
     p.stderr.close()
     faults = [f'{kill}: {errors[-2000:]}'] if 'Traceback' in errors else []
     faults += [f'{kill}, {damage}: unknown file {name}' for name in unknown_files(home)]
     if p.returncode: DAMAGES[damage](home, rng)
-    return p.returncode == 0, faults
+    return n_hit > 0, p.returncode == 0, faults
 
 def crash_often(kills, whole, longest, seed=0, show=print):
     "Disturb rebuilds `kills` times within `longest` seconds; the figures, and every fault"
@@ -98,11 +112,11 @@ def crash_often(kills, whole, longest, seed=0, show=print):
             for _ in range(12):
                 kill = 'worker' if rng.random() < .2 else 'group'
                 damage = str(rng.choice(list(DAMAGES), p=[.4, .3, .2, .1]))
-                ended, found = crash_once(home, reports, kill, damage, longest, rng)
+                hit, ended, found = crash_once(home, reports, kill, damage, longest, rng)
                 faults += found
-                if ended: break
-                figures.update(kills=1, **{kill: 1, f'damage {damage}': 1})
+                figures.update({'kills': int(hit), kill: int(hit), f'damage {damage}': int(hit and not ended)})
                 show(figures['kills'], kill, damage, len(entries(home)), *found, flush=True)
+                if ended: break
             try: same = rebuild(home, reports) == whole
             except AssertionError as e:
                 same = False
@@ -115,7 +129,7 @@ def crash_often(kills, whole, longest, seed=0, show=print):
 N_QUICK = 20
 
 def kill_workers_at_quick(folder, seed=0, show=print):
-    "Plan a kill of one process in each of `N_QUICK` quick rebuilds, which may end before it; figures, and every fault"
+    "Kill one process in each of `N_QUICK` quick rebuilds; one that ends before its kill does not count; every fault"
     (folder/'quick').mkdir()
     whole, seconds = reference(folder/'quick', 'quick')
     rng, figures, faults = np.random.default_rng(seed), Counter(), []
@@ -123,9 +137,9 @@ def kill_workers_at_quick(folder, seed=0, show=print):
         with tempfile.TemporaryDirectory() as home:
             home, reports = Path(home)/'home', Path(home)/'reports'
             share_synthetic(home)
-            ended, found = crash_once(home, reports, 'worker', 'none', .9*seconds, rng, 'quick')
-            if rebuild(home, reports, scale='quick') != whole: found.append('quick: another csv')
-        figures.update({'quick kills': 1, 'quick, went on': int(ended)})
+            hit, ended, found = crash_once(home, reports, 'worker', 'none', .9*seconds, rng, 'quick')
+            if hit and rebuild(home, reports, scale='quick') != whole: found.append('quick: another csv')
+        figures.update({'quick kills': int(hit), 'quick, went on': int(hit and ended), 'quick, missed': int(not hit)})
         faults += found
         show('quick', dict(figures), *found, flush=True)
     return figures, faults

@@ -26,3 +26,8 @@ def test_every_kind_and_damage_is_tried(report):
     assert all(row['tried'] for row in report['by_kind'].values())
     n_whole = sum(row['answered'] for row in report['by_kind'].values())
     assert n_whole > N_INPUTS/4     # not everything is refused
+
+def test_a_name_of_thousands_of_digits_is_named_by_its_beginning():
+    done = subprocess.run([sys.executable, root/'tools'/'fuzz.py', '--only', '1787', '2000', '1'],
+                          capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0 and "outcome='named'" in done.stdout, done.stdout + done.stderr

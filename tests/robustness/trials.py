@@ -371,8 +371,10 @@ def _place(error):
     if not frames: return ''
     return f' ({frames[-1].filename.rpartition("/emotiw/")[2]}:{frames[-1].lineno})'
 
+LONG = cli.MAX_MESSAGE//4     # characters: a line may leave out the middle of a longer name
+
 def _names(message, bench, file):
-    "Does `message` name the input?"
+    "Does `message` name the input, a `LONG` one by its beginning?"
     names = [file.name, str(file.parent), file.parent.name]
     if file.name == 'parameters.json':
         values = json.loads(file.read_text())
@@ -381,7 +383,7 @@ def _names(message, bench, file):
         names += [repr(v) for v in changed] + list(values) + parts
         names += [str(Path(part).expanduser()) for part in parts if part.startswith('~/')]
     if file.name == 'clips.csv': names += [p for p in damage.PATHS if p.startswith('/')]     # the file it points at
-    return any(name and cli.one_line(name) in message for name in names)
+    return any(name and cli.one_line(name[:LONG]) in message for name in names)
 
 def _judge(bench, file, error):
     "Outcome and reason of an attempt that raised `error`"
