@@ -150,6 +150,10 @@ def _start_workers(stack, options, setup):
                         '--workers') from e
     return client
 
+# Is dask's profiler on? It calls sys._current_frames a hundred times a second, and before Python 3.12 garbage
+# collection during such a call can block the process for ever (CPython issue 106883).
+_PROFILER = False
+
 @contextmanager
 def local_cluster(
     workers:int|None=None,  # Processes; None: one per core, or two per GPU
@@ -165,7 +169,8 @@ def local_cluster(
     options = dict(n_workers=n, threads_per_worker=1, dashboard_address='127.0.0.1:0', local_directory=str(folder),
                    env=dict(os.environ))     # the present one: the process that they are forked from has an older one
     # a worker with several GPUs must not be a daemon: it starts processes itself
-    settings = {'daemon': n >= len(gpus), 'use-file-locking': has_locks(folder), 'multiprocessing-method': 'forkserver'}
+    settings = {'daemon': n >= len(gpus), 'use-file-locking': has_locks(folder),
+                'multiprocessing-method': 'forkserver', 'profile.enabled': _PROFILER}
     with ExitStack() as stack:
         stack.enter_context(dask.config.set({f'distributed.worker.{name}': value for name, value in settings.items()}))
         warm_context()
@@ -178,6 +183,7 @@ def worker_arguments(
     arguments:list[str],   # Of `emotiw worker`: address and options
 )->list[str]:              # Of `dask worker`
     "One thread per worker, and one GPU; dask appends -0, -1, ... to the name where there are several workers"
+    dask.config.set({'distributed.worker.profile.enabled': _PROFILER})     # workers get this process' configuration
     os.environ[_GPUS] = ','.join(_visible_gpus())
     name = [] if '--name' in arguments else ['--name', f'{socket.gethostname()}-{os.getpid()}.']
     return [*arguments, *name, '--nthreads', '1', '--preload', 'emotiw.experiments.cluster']

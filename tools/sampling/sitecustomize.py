@@ -1,5 +1,6 @@
 """Put first on PYTHONPATH by tools/phases.py: samples the stacks of this process, and adds up the processor seconds of
 each phase in a file of the folder EMOTIW_PHASES"""
+import gc
 import os
 import sys
 import threading
@@ -46,10 +47,18 @@ def thread_seconds(native):
         with open(f'/proc/self/task/{native}/schedstat') as f: return int(f.read().split()[0])/1e9
     except OSError: return 0
 
+def current_frames():
+    "Thread -> its frame; before Python 3.12 garbage collection meanwhile can block the process for ever"
+    collects = gc.isenabled()
+    gc.disable()
+    try: return sys._current_frames()
+    finally:
+        if collects: gc.enable()
+
 def sample(total, before):
     "Give the seconds since the last sample to the phase of the thread that took them"
     native = {t.ident: t.native_id for t in threading.enumerate()}
-    for thread, frame in sys._current_frames().items():
+    for thread, frame in current_frames().items():
         if not (number := native.get(thread)): continue
         spent = thread_seconds(number) - before.get(number, 0)
         if spent < 1e-4: continue
