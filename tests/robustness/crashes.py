@@ -126,7 +126,7 @@ def crash_often(kills, whole, longest, seed=0, show=print):
             show(f'home {k}:', 'equal' if same else 'DIFFERENT', *faults[-1:], flush=True)
     return figures, faults
 
-N_QUICK = 20
+N_QUICK = 10
 
 def kill_workers_at_quick(folder, seed=0, show=print):
     "Kill one process in each of `N_QUICK` quick rebuilds; one that ends before its kill does not count; every fault"
