@@ -31,7 +31,7 @@ def is_tracker(process):
     try: return any('multiprocessing.resource_tracker' in word for word in process.cmdline())
     except psutil.NoSuchProcess: return False
 
-def kill(processes):
+def kill_all(processes):
     "kill -9; how many of them were still running"
     n_hit = 0
     for process in processes:
@@ -45,7 +45,7 @@ def kill(processes):
 def kill_group(p, rng):
     "kill -9 of the command, its workers and its notebook; how many were running"
     processes = family(p.pid)
-    n_hit = kill(processes)
+    n_hit = kill_all(processes)
     psutil.wait_procs(processes, timeout=20)
     return n_hit
 
@@ -56,7 +56,7 @@ def kill_worker(p, rng):
     How many were running: 1 or 0.
     """
     others = [q for q in family(p.pid)[1:] if not is_tracker(q)]
-    n_hit = kill([others[rng.integers(len(others))]]) if others else 0
+    n_hit = kill_all([others[rng.integers(len(others))]]) if others else 0
     p.wait(timeout=600)
     return n_hit
 

@@ -371,10 +371,8 @@ def _place(error):
     if not frames: return ''
     return f' ({frames[-1].filename.rpartition("/emotiw/")[2]}:{frames[-1].lineno})'
 
-LONG = cli.MAX_MESSAGE//4     # characters: a line may leave out the middle of a longer name
-
 def _names(message, bench, file):
-    "Does `message` name the input, a `LONG` one by its beginning?"
+    "Does `message` name the input?"
     names = [file.name, str(file.parent), file.parent.name]
     if file.name == 'parameters.json':
         values = json.loads(file.read_text())
@@ -383,7 +381,8 @@ def _names(message, bench, file):
         names += [repr(v) for v in changed] + list(values) + parts
         names += [str(Path(part).expanduser()) for part in parts if part.startswith('~/')]
     if file.name == 'clips.csv': names += [p for p in damage.PATHS if p.startswith('/')]     # the file it points at
-    return any(name and cli.one_line(name[:LONG]) in message for name in names)
+    # of a long line the middle is left out, so a long name counts by its beginning
+    return any(name and cli.one_line(name)[:cli.MAX_MESSAGE//3] in message for name in names)
 
 def _judge(bench, file, error):
     "Outcome and reason of an attempt that raised `error`"
