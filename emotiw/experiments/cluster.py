@@ -150,9 +150,10 @@ def _start_workers(stack, options, setup):
                         '--workers') from e
     return client
 
-# Is dask's profiler on? It calls sys._current_frames a hundred times a second, and before Python 3.12 garbage
-# collection during such a call can block the process for ever (CPython issue 106883).
-_PROFILER = False
+# dask's profiler is off: it calls sys._current_frames a hundred times a second, and before Python 3.12 garbage
+# collection during such a call can block the process for ever (CPython issue 106883). Each event loop measures its
+# delay once a second: at dask's fifty times, idle processes took a twentieth of a core.
+_DASK = {'distributed.worker.profile.enabled': False, 'distributed.admin.tick.interval': '1s'}
 
 @contextmanager
 def local_cluster(
@@ -169,10 +170,10 @@ def local_cluster(
     options = dict(n_workers=n, threads_per_worker=1, dashboard_address='127.0.0.1:0', local_directory=str(folder),
                    env=dict(os.environ))     # the present one: the process that they are forked from has an older one
     # a worker with several GPUs must not be a daemon: it starts processes itself
-    settings = {'daemon': n >= len(gpus), 'use-file-locking': has_locks(folder),
-                'multiprocessing-method': 'forkserver', 'profile.enabled': _PROFILER}
+    settings = {'daemon': n >= len(gpus), 'use-file-locking': has_locks(folder), 'multiprocessing-method': 'forkserver'}
+    settings = {f'distributed.worker.{name}': value for name, value in settings.items()}
     with ExitStack() as stack:
-        stack.enter_context(dask.config.set({f'distributed.worker.{name}': value for name, value in settings.items()}))
+        stack.enter_context(dask.config.set(settings | _DASK))
         warm_context()
         yield _start_workers(stack, options, WorkerSetup(n, gpus))
 
@@ -183,7 +184,7 @@ def worker_arguments(
     arguments:list[str],   # Of `emotiw worker`: address and options
 )->list[str]:              # Of `dask worker`
     "One thread per worker, and one GPU; dask appends -0, -1, ... to the name where there are several workers"
-    dask.config.set({'distributed.worker.profile.enabled': _PROFILER})     # workers get this process' configuration
+    dask.config.set(_DASK)     # workers get this process' configuration
     os.environ[_GPUS] = ','.join(_visible_gpus())
     name = [] if '--name' in arguments else ['--name', f'{socket.gethostname()}-{os.getpid()}.']
     return [*arguments, *name, '--nthreads', '1', '--preload', 'emotiw.experiments.cluster']
