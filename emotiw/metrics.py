@@ -11,12 +11,10 @@ __all__ = ['accuracy', 'recall_per_class', 'uar', 'confusion', 'wilson', 'k_of_n
 import math
 import textwrap
 from typing import NamedTuple
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import scipy
 from .core import EMOTIONS, UserError
-from .plotting import PALETTE, house_style
 
 # %% ../nbs/0_core/04_metrics.ipynb #1a6656d1
 def _check_labels(true, pred, classes=None):
@@ -80,7 +78,7 @@ def wilson(
     "Wilson's score interval for the proportion `k` / `n`"
     if not (n > 0 and -1e-9 <= k <= n + 1e-9):
         raise UserError(f'{k} of {n} clips is not a proportion: 0 <= k <= n and n > 0 are required')
-    z = float(scipy.stats.norm.isf((1 - level) / 2))
+    z = float(-scipy.special.ndtri((1 - level) / 2))     # scipy.stats takes most of a second to import
     centre = k + z**2 / 2
     half = z * math.sqrt(max(k * (n - k) / n, 0) + z**2 / 4)
     low = max((centre - half) / (n + z**2), 0)
@@ -336,13 +334,13 @@ def verdict(
     return 'above' if ours > published else 'below'
 
 # %% ../nbs/0_core/04_metrics.ipynb #b05db0aa
-def _error_bars(ax, accuracies, low, high, name, offset):
+def _error_bars(ax, accuracies, low, high, name, color, offset):
     "Draw accuracies with their intervals, `offset` rows below each row's middle"
     accuracies, low, high = (np.asarray(x, float) for x in (accuracies, low, high))
     rows = np.flatnonzero(~np.isnan(accuracies))
     if not len(rows): return
     xerr = 100 * np.abs([low[rows] - accuracies[rows], high[rows] - accuracies[rows]])
-    ax.errorbar(100 * accuracies[rows], rows + offset, xerr=xerr, fmt='o', ms=4, color=PALETTE[name], label=name)
+    ax.errorbar(100 * accuracies[rows], rows + offset, xerr=xerr, fmt='o', ms=4, color=color, label=name)
 
 def _published_interval(published, n):
     "Wilson's interval of a published accuracy; NaN if it is not known"
@@ -353,12 +351,15 @@ def interval_plot(
     ax=None,             # Axes to draw into; None: a new figure
 ):                       # The axes
     "Published and our accuracies (0 to 1) with 95 % intervals, one row per system"
+    # Imported here: most commands draw nothing, and this takes most of a second.
+    import matplotlib.pyplot as plt
+    from emotiw.plotting import PALETTE, house_style
     published = [_published_interval(*row) for row in table[['published', 'published_n']].itertuples(index=False)]
     published_low, published_high = np.array(published).reshape(-1, 2).T
     with house_style():
         ax = ax or plt.subplots(figsize=(5.2, .8 + .38 * max(1, len(table))))[1]
-        _error_bars(ax, table.published, published_low, published_high, 'published', -.15)
-        _error_bars(ax, table.ours, table.low, table.high, 'ours', .15)
+        _error_bars(ax, table.published, published_low, published_high, 'published', PALETTE['published'], -.15)
+        _error_bars(ax, table.ours, table.low, table.high, 'ours', PALETTE['ours'], .15)
         names = [textwrap.fill(str(name), 36) for name in table.index]
         ax.set(xlabel='accuracy, %', yticks=range(len(table)), yticklabels=names, ylim=(max(1, len(table)) - .5, -.5))
         if len(table): ax.legend(loc='lower left', bbox_to_anchor=(0, 1), ncols=2)

@@ -22,7 +22,6 @@ from pathlib import Path
 from uuid import uuid4
 import nbformat
 import pandas as pd
-import papermill as pm
 from jupyter_client.manager import AsyncKernelManager
 from jupyter_client.provisioning import LocalProvisioner
 from nbclient.exceptions import DeadKernelError
@@ -197,6 +196,7 @@ def _private_kernel(folder):
 
 def _run_papermill(notebook, executed, parameters):
     "Execute a notebook in a kernel of its own"
+    import papermill as pm  # a quarter of a second, which a report that is up to date does not need
     quiet = ['--log-level=CRITICAL']   # otherwise a kernel that is stopped reports an interruption
     logging.getLogger('papermill').setLevel(logging.CRITICAL)   # its errors are raised, too
     with tempfile.TemporaryDirectory() as sockets:
