@@ -52,7 +52,7 @@ SCALES = dict(
         face=ImageTuning('small', CROP_SIZE, Schedule(36, 64, 2e-3, patience=36, averaging=.995), mixup=.3),
         head=Schedule(10, 256, 3e-3),
         network=Schedule(20, 32, 2e-3, weight_decay=.05, label_smoothing=.1, averaging=.99),
-        members=3))
+        members=2))
 
 # %% ../../nbs/7_inference/03_training.ipynb #b2bf6e03
 def fit_temperature(
