@@ -26,13 +26,15 @@ from emotiw.inference.model import (
     Combination,
     Evidence,
     combine_experts,
-    person_mean,
+    person_statistics,
     pool_windows,
 )
 from emotiw.inference.training import (
     FaceParts,
     LabelledWindows,
     fit_logistic_regression,
+    mean_and_std,
+    normalise_people,
     people_means,
     shift_people,
 )
@@ -75,10 +77,17 @@ def inner_folds(
 NAMES = 'faces', 'voice'
 KINDS = 'strangers', 'adapted'
 
-def _statistics(windows, name, kind, general=None):
-    "Statistics of windows as the experts of a kind see them"
+def _statistics(windows, name, kind, expert):
+    "Statistics of windows as the regression `expert` sees them"
     x = getattr(windows, name)
-    return x if kind == 'strangers' else shift_people(x, windows.rows, general)
+    return x if kind == 'strangers' else normalise_people(x, windows.rows, expert.mean, expert.std)
+
+def _fit_adapted(windows, name, general, strength):
+    "The regression on normalised statistics"
+    x = getattr(windows, name)
+    _, std = mean_and_std(shift_people(x, windows.rows, general), windows.weights)
+    x = normalise_people(x, windows.rows, general, std)
+    return fit_logistic_regression(x, windows.targets, windows.weights, strength, (general, std))
 
 def fit_experts(
     windows:LabelledWindows,
@@ -87,10 +96,10 @@ def fit_experts(
     "The four regressions, fitted on windows"
     experts = {}
     for name in NAMES:
-        for kind in KINDS:
-            general = experts[name, 'strangers'].mean if kind == 'adapted' else None
-            x = _statistics(windows, name, kind, general)
-            experts[name, kind] = fit_logistic_regression(x, windows.targets, windows.weights, strengths[name, kind])
+        x, strength = getattr(windows, name), strengths[name, 'strangers']
+        strangers = fit_logistic_regression(x, windows.targets, windows.weights, strength)
+        adapted = _fit_adapted(windows, name, strangers.mean, strengths[name, 'adapted'])
+        experts |= {(name, 'strangers'): strangers, (name, 'adapted'): adapted}
     return experts
 
 def _correct_log_p(expert, x, windows):
@@ -114,7 +123,7 @@ def choose_strengths(
         for train, left_out in pairs:
             experts = fit_experts(train, {(name, kind): strength for name in NAMES for kind in KINDS})
             for (name, kind), expert in experts.items():
-                x = _statistics(left_out, name, kind, experts[name, 'strangers'].mean)
+                x = _statistics(left_out, name, kind, expert)
                 found = by_clip.setdefault((name, kind), {}).setdefault(strength, [])
                 found.append(_correct_log_p(expert, x, left_out))
     def loss(tables): return -_mean_over_corpora(pd.concat(tables))
@@ -149,17 +158,18 @@ def window_evidence(
     return Evidence(windows.faces, voice, windows.head, network)
 
 # %% ../../nbs/7_inference/04_fitting.ipynb #940ee989
-def _row_shifts(model, evidence, groups, clips):
-    "`person_shift` for each window: expert -> shifts `(B, d)`, lambdas `(B, 1)`"
+def _row_adaptation(model, evidence, groups, clips):
+    "`adaptation` for each window: expert -> gains and shifts `(B, d)`, lambdas `(B, 1)`"
     n = len(evidence)
-    shifts = {e: (torch.zeros(n, len(shift)), torch.zeros(n, 1)) for e, (shift, _) in model.person_shift(None).items()}
+    rows_of = {e: (torch.zeros(n, len(gain)), torch.zeros(n, len(shift)), torch.zeros(n, 1))
+               for e, (gain, shift, _) in model.adaptation(None).items()}
     _, clip_index = np.unique(clips, return_inverse=True)
     for group in np.unique(groups):
         rows = np.flatnonzero(groups == group)
-        person = person_mean(evidence[rows], torch.from_numpy(clip_index[rows]))
-        for expert, (shift, share) in model.person_shift(person).items():
-            shifts[expert][0][rows], shifts[expert][1][rows] = shift, share
-    return shifts
+        person = person_statistics(evidence[rows], torch.from_numpy(clip_index[rows]))
+        for expert, values in model.adaptation(person).items():
+            for of_rows, value in zip(rows_of[expert], values): of_rows[rows] = value
+    return rows_of
 
 def predict_clips(
     model:AudioVisualEnsemble,
@@ -171,8 +181,9 @@ def predict_clips(
     "Predictions of labelled clips"
     evidence = window_evidence(model, windows) if evidence is None else evidence
     clips = windows.rows['clip'].to_numpy()
-    shifts = model.person_shift(None) if groups is None else _row_shifts(model, evidence, np.asarray(groups), clips)
-    p = model.predict_shifted(evidence.only(view), shifts).numpy()
+    if groups is None: adaptation = model.adaptation(None)
+    else: adaptation = _row_adaptation(model, evidence, np.asarray(groups), clips)
+    p = model.predict_adapted(evidence.only(view), adaptation).numpy()
     seconds, rows = windows.rows.seconds.to_numpy(), pd.Series(range(len(p))).groupby(clips, sort=False).indices
     pooled = {clip: pool_windows(p[i], seconds[i]) for clip, i in rows.items()}
     return pd.DataFrame.from_dict(pooled, orient='index', columns=EMOTIONS)
@@ -204,12 +215,18 @@ def fit_means(
         means[expert] = people.mean().fillna(0.).round(4).tolist()
     return means
 
+def _of_known_people(model, expert, x, rows):
+    "What an expert sees of people of whom all clips are known"
+    general = model.general_mean(expert)
+    if expert in NAMES: return normalise_people(x, rows, general, model.adapted[expert].std)
+    return shift_people(x, rows, general)
+
 def _view_log_p(model, evidence, windows, view, kind):
     "Log-probabilities of a view's experts `(E, B, 7)` in double precision; zeros where one has no input"
     log_p = []
     for expert in EXPERTS[view]:
         x = getattr(evidence, expert)
-        if kind == 'adapted': x = shift_people(x, windows.rows, model.general_mean(expert))
+        if kind == 'adapted': x = _of_known_people(model, expert, x, windows.rows)
         log_p.append(model.log_p(kind, expert, x))
     return torch.stack(log_p).double().nan_to_num(0.)
 

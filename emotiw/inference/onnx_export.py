@@ -60,26 +60,28 @@ class _View(nn.Module):
     def predict(self, **inputs):
         missing = next(iter(inputs.values())).new_zeros
         seen = {e: inputs[e][None] if e in inputs else missing(1, size) for e, size in EXPERT_SIZES.items()}
-        shifts = {e: (inputs.get(f'{e}_shift'), inputs.get('face_share' if m == 'faces' else 'voice_share'))
-                  for e, m in MODALITY.items()}
-        return self.model.predict_view(self.view, Evidence(**seen), shifts)[0]
+        adaptation = {e: (inputs.get(f'{e}_gain', 1.), inputs.get(f'{e}_shift'),
+                          inputs.get('face_share' if m == 'faces' else 'voice_share')) for e, m in MODALITY.items()}
+        return self.model.predict_view(self.view, Evidence(**seen), adaptation)[0]
 
 class _Both(_View):
-    def forward(self, faces, head, voice, network,
-                faces_shift, head_shift, face_share, voice_shift, network_shift, voice_share):
+    def forward(self, faces, head, voice, network, faces_gain, faces_shift, head_shift, face_share,
+                voice_gain, voice_shift, network_shift, voice_share):
         return self.predict(faces=faces, head=head, voice=voice, network=network,
-                            faces_shift=faces_shift, head_shift=head_shift, face_share=face_share,
-                            voice_shift=voice_shift, network_shift=network_shift, voice_share=voice_share)
+                            faces_gain=faces_gain, faces_shift=faces_shift, head_shift=head_shift,
+                            face_share=face_share, voice_gain=voice_gain, voice_shift=voice_shift,
+                            network_shift=network_shift, voice_share=voice_share)
 
 class _Faces(_View):
-    def forward(self, faces, head, faces_shift, head_shift, face_share):
-        return self.predict(faces=faces, head=head, faces_shift=faces_shift, head_shift=head_shift,
-                            face_share=face_share)
+    def forward(self, faces, head, faces_gain, faces_shift, head_shift, face_share):
+        return self.predict(faces=faces, head=head, faces_gain=faces_gain, faces_shift=faces_shift,
+                            head_shift=head_shift, face_share=face_share)
 
 class _Sound(_View):
-    def forward(self, voice, network, voice_shift, network_shift, voice_share):
-        return self.predict(voice=voice, network=network, voice_shift=voice_shift, network_shift=network_shift,
-                            voice_share=voice_share)
+    def forward(self, voice, network, voice_gain, voice_shift, network_shift, voice_share):
+        return self.predict(voice=voice, network=network, voice_gain=voice_gain, voice_shift=voice_shift,
+                            network_shift=network_shift, voice_share=voice_share)
+
 
 # %% ../../nbs/7_inference/08_onnx_export.ipynb #676af60d
 @dataclass(frozen=True)
@@ -96,8 +98,8 @@ def _graphs(model):
     crops = torch.zeros(3, CROP_SIZE, CROP_SIZE, 3, dtype=torch.uint8), n
     sequence = torch.zeros(60, len(COLUMNS)), m
     def of(*experts, suffix=''): return {e + suffix: fixed(EXPERT_SIZES[e]) for e in experts}
-    face_person = of('faces', 'head', suffix='_shift') | dict(face_share=fixed(()))
-    voice_person = of('voice', 'network', suffix='_shift') | dict(voice_share=fixed(()))
+    face_person = of('faces', suffix='_gain') | of('faces', 'head', suffix='_shift') | dict(face_share=fixed(()))
+    voice_person = of('voice', suffix='_gain') | of('voice', 'network', suffix='_shift') | dict(voice_share=fixed(()))
     faces, voice = of('faces', 'head'), of('voice', 'network')
     return dict(
         look=_Graph(_Look(model), dict(crops=crops), ['faces', 'head']),
@@ -175,7 +177,8 @@ with av.open(clip) as f: samples = [p.to_ndarray()[0] for x in [*f.decode(audio=
 faces, head = run("look", crops=np.stack([crop for image in images for crop in crop_largest_face(image)]))
 frames = voice.frame_descriptors(np.concatenate(samples).astype(np.float32)/32768)
 heard = dict(voice=voice.functionals(frames), network=run("listen", sequence=voice.voice_sequence(frames))[0])
-sizes = dict(faces_shift=512, head_shift=7, voice_shift=270, network_shift=7, face_share=(), voice_share=())
+sizes = dict(faces_gain=512, faces_shift=512, head_shift=7, face_share=(),
+             voice_gain=270, voice_shift=270, network_shift=7, voice_share=())
 stranger = {name: np.zeros(size, np.float32) for name, size in sizes.items()}
 p, = run("both", faces=faces, head=head, **heard, **stranger)
 for x, e in sorted(zip(p, (folder/"emotions.txt").read_text().split()), reverse=True): print(f"{e:9}{100*x:3.0f} %")

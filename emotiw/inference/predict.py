@@ -40,7 +40,7 @@ from emotiw.inference.model import (
     Evidence,
     join_evidence,
     load_model,
-    person_mean,
+    person_statistics,
     pool_windows,
 )
 from ..instruction_set import instruction_set
@@ -212,7 +212,7 @@ def _adapt(net, results, seconds):
         of_person = [results[i] for i in indices]
         stretches = _stretches(of_person, seconds)
         if len(stretches.unique()) < MIN_WINDOWS: continue
-        person = person_mean(join_evidence([r.evidence for r in of_person]), stretches)
+        person = person_statistics(join_evidence([r.evidence for r in of_person]), stretches)
         for i, result in zip(indices, _judge(net, of_person, person)): adapted[i] = result
     return adapted
 
@@ -338,7 +338,7 @@ def judge_person(
         n_clips = int(max(clips[-1], default=n_clips - 1)) + 1
     results = [w for a in analyses for w in a.windows]
     if not results: return [_prediction(a.path, [], net.card, a.notes) for a in analyses]
-    person = person_mean(join_evidence([w.evidence for w in results]), torch.cat(clips))
+    person = person_statistics(join_evidence([w.evidence for w in results]), torch.cat(clips))
     judged = iter(_judge(net, results, person))
     return [_prediction(a.path, [next(judged) for _ in a.windows], net.card, a.notes) for a in analyses]
 

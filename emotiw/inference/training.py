@@ -4,7 +4,8 @@
 
 # %% auto #0
 __all__ = ['SCALES', 'Recipe', 'fit_temperature', 'HeadConfig', 'train_head', 'FaceEmbeddings', 'LabelledWindows', 'FaceParts',
-           'load_windows', 'people_means', 'shift_people', 'fit_logistic_regression']
+           'load_windows', 'people_means', 'shift_people', 'normalise_people', 'mean_and_std',
+           'fit_logistic_regression']
 
 # %% ../../nbs/7_inference/03_training.ipynb #9577c718
 from dataclasses import dataclass
@@ -25,7 +26,14 @@ from ..experiments.training import Batches, Schedule, fit
 from ..features.cache import Extractor, Feature, cached
 from ..features.descriptors import voice_sequence
 from ..features.faces import CROP_SIZE
-from .model import FACE_SIZE, LogisticRegression, embed_faces, face_statistics, log_mean
+from emotiw.inference.model import (
+    FACE_SIZE,
+    LogisticRegression,
+    embed_faces,
+    face_statistics,
+    log_mean,
+    person_gain,
+)
 from .voice_training import window_weights
 from .windows import ClipWindows
 from ..models.finetuning import ImageTuning, targets, train_val_rows
@@ -40,7 +48,7 @@ class Recipe:
     head: Schedule        # Training of its head on the network's vectors
     network: Schedule     # Training of a voice network; without early stopping
     members: int          # Number of voice networks, which differ in their seed
-    strengths: tuple = (.003, .01, .03, .1)    # Inverse regularisation of the logistic regressions to choose from
+    strengths: tuple = (1e-4, 3e-4, .001, .003, .01, .03)   # Inverse regularisation of the regressions to choose from
 
 SCALES = dict(
     tiny=Recipe(
@@ -204,20 +212,46 @@ def shift_people(
     means = people_means(x, rows).loc[rows.person].to_numpy()
     return (x - torch.tensor(means) + general).to(x.dtype)
 
+def normalise_people(
+    x:Tensor,           # As in `people_means`
+    rows:pd.DataFrame,  # As in `people_means`
+    general:Tensor,     # Mean over all people, `(d,)`
+    std:Tensor,         # Deviation of the average person about their own mean, `(d,)`
+)->Tensor:              # `(B, d)`
+    "The same with the person's deviation exchanged, too, as far as their clips tell it"
+    shifted = shift_people(x, rows, general) - general
+    ratio = people_means((shifted/std).square(), rows).loc[rows.person].to_numpy()
+    seen = rows['clip'][~x[:, 0].isnan().numpy()]
+    n_clips = seen.groupby(rows.person).nunique().reindex(rows.person, fill_value=1).to_numpy()
+    gain = person_gain(torch.tensor(ratio), torch.tensor(n_clips - 1)[:, None])
+    return (gain*shifted + general).to(x.dtype)
+
+def mean_and_std(
+    x:Tensor,         # Statistics of windows, `(B, d)`; rows of NaN are left out
+    weights:Tensor,   # `(B,)`
+)->tuple:             # Two `(d,)`
+    "Weighted mean and deviation, which is never 0"
+    valid = ~x[:, 0].isnan()
+    x, w = x[valid].double().numpy(), weights[valid].double().numpy()
+    mean = np.average(x, 0, w)
+    std = np.sqrt(np.average((x - mean)**2, 0, w)) + 1e-6
+    return torch.from_numpy(mean).float(), torch.from_numpy(std).float()
+
 def fit_logistic_regression(
     x:Tensor,         # Statistics of windows, `(B, d)`; rows of NaN are left out
     targets:Tensor,   # Indices of emotions, `(B,)`
     weights:Tensor,   # `(B,)`
     strength:float,   # scikit-learn's `C`: one over the weight of the penalty
+    scale:tuple|None=None,   # Mean and deviation that standardise the statistics; None: `mean_and_std` of them
 )->LogisticRegression:
     "A logistic regression on the windows that have statistics"
+    mean, std = scale or mean_and_std(x, weights)
     valid = ~x[:, 0].isnan()
-    x, y, w = x[valid].double().numpy(), targets[valid].numpy(), weights[valid].double().numpy()
-    mean = np.average(x, 0, w)
-    std = np.sqrt(np.average((x - mean)**2, 0, w)) + 1e-6
-    fitted = linear_model.LogisticRegression(C=strength, max_iter=3000).fit((x - mean)/std, y, w)
+    standardised = ((x[valid] - mean)/std).double().numpy()
+    y, w = targets[valid].numpy(), weights[valid].double().numpy()
+    fitted = linear_model.LogisticRegression(C=strength, max_iter=3000).fit(standardised, y, w)
     expert = LogisticRegression(x.shape[1]).requires_grad_(False)
-    expert.mean[:], expert.std[:] = torch.from_numpy(mean), torch.from_numpy(std)
+    expert.mean[:], expert.std[:] = mean, std
     weight, bias = fitted.coef_, fitted.intercept_
     if len(fitted.classes_) == 2: weight, bias = np.vstack([-weight, weight])/2, np.concatenate([-bias, bias])/2
     expert.known[:] = False
