@@ -177,9 +177,8 @@ with av.open(clip) as f: samples = [p.to_ndarray()[0] for x in [*f.decode(audio=
 faces, head = run("look", crops=np.stack([crop for image in images for crop in crop_largest_face(image)]))
 frames = voice.frame_descriptors(np.concatenate(samples).astype(np.float32)/32768)
 heard = dict(voice=voice.functionals(frames), network=run("listen", sequence=voice.voice_sequence(frames))[0])
-sizes = dict(faces_gain=512, faces_shift=512, head_shift=7, face_share=(),
-             voice_gain=270, voice_shift=270, network_shift=7, voice_share=())
-stranger = {name: np.zeros(size, np.float32) for name, size in sizes.items()}
+sizes = dict(faces_gain=512, faces_shift=512, head_shift=7, voice_gain=270, voice_shift=270, network_shift=7)
+stranger = {name: np.zeros(size, np.float32) for name, size in (sizes | dict(face_share=(), voice_share=())).items()}
 p, = run("both", faces=faces, head=head, **heard, **stranger)
 for x, e in sorted(zip(p, (folder/"emotions.txt").read_text().split()), reverse=True): print(f"{e:9}{100*x:3.0f} %")
 '''
