@@ -33,9 +33,9 @@ from emotiw.inference.training import (
     FaceParts,
     LabelledWindows,
     fit_logistic_regression,
-    mean_and_std,
     normalise_people,
     people_means,
+    person_std,
     shift_people,
 )
 from .voice_training import corpus_weights, network_probabilities
@@ -77,17 +77,19 @@ def inner_folds(
 NAMES = 'faces', 'voice'
 KINDS = 'strangers', 'adapted'
 
-def _statistics(windows, name, kind, expert):
-    "Statistics of windows as the regression `expert` sees them"
-    x = getattr(windows, name)
-    return x if kind == 'strangers' else normalise_people(x, windows.rows, expert.mean, expert.std)
+def _statistics(windows, name, kind, experts):
+    "Statistics of windows as the regression of a kind sees them"
+    x, general, std = getattr(windows, name), experts[name, 'strangers'].mean, experts[name, 'adapted'].person_std
+    return x if kind == 'strangers' else normalise_people(x, windows.rows, general, std)
 
 def _fit_adapted(windows, name, general, strength):
     "The regression on normalised statistics"
-    x = getattr(windows, name)
-    _, std = mean_and_std(shift_people(x, windows.rows, general), windows.weights)
-    x = normalise_people(x, windows.rows, general, std)
-    return fit_logistic_regression(x, windows.targets, windows.weights, strength, (general, std))
+    x, rows = getattr(windows, name), windows.rows
+    std = person_std(x, rows)
+    normalised = normalise_people(x, rows, general, std)
+    expert = fit_logistic_regression(normalised, windows.targets, windows.weights, strength)
+    expert.person_std[:] = std
+    return expert
 
 def fit_experts(
     windows:LabelledWindows,
@@ -123,7 +125,7 @@ def choose_strengths(
         for train, left_out in pairs:
             experts = fit_experts(train, {(name, kind): strength for name in NAMES for kind in KINDS})
             for (name, kind), expert in experts.items():
-                x = _statistics(left_out, name, kind, expert)
+                x = _statistics(left_out, name, kind, experts)
                 found = by_clip.setdefault((name, kind), {}).setdefault(strength, [])
                 found.append(_correct_log_p(expert, x, left_out))
     def loss(tables): return -_mean_over_corpora(pd.concat(tables))
@@ -218,7 +220,7 @@ def fit_means(
 def _of_known_people(model, expert, x, rows):
     "What an expert sees of people of whom all clips are known"
     general = model.general_mean(expert)
-    if expert in NAMES: return normalise_people(x, rows, general, model.adapted[expert].std)
+    if expert in NAMES: return normalise_people(x, rows, general, model.adapted[expert].person_std)
     return shift_people(x, rows, general)
 
 def _view_log_p(model, evidence, windows, view, kind):

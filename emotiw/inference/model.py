@@ -133,32 +133,28 @@ def pool_windows(
 # %% ../../nbs/7_inference/02_model.ipynb #6c99b3cd
 @dataclass(frozen=True)
 class PersonStatistics:
-    "Mean and variance of one person's `Evidence`, and the number of clips behind them; NaN and 0 where there are none"
-    mean: dict        # Expert, a field of `Evidence` -> `(size,)`
-    variance: dict    # The same
+    "Mean and variance of one person's clips, and the number of clips behind them"
+    mean: dict        # Expert, a field of `Evidence` -> `(size,)`; NaN without clips
+    variance: dict    # The same, with n - 1 in the denominator; of no use for fewer than two clips
     n_faces: int      # Clips with two faces or more
     n_sound: int      # Clips with a voice
 
-def _mean_over_clips(x, clip):
-    "Mean over clips of the mean over each clip's windows, without NaN; the number of clips"
+def _clip_means(x, clip):
+    "Mean over each clip's windows that are not NaN, `(clips, size)`"
     valid = ~x[:, 0].isnan()
-    if not valid.any(): return x.new_full(x.shape[1:], torch.nan), 0
     _, clip, n_windows = clip[valid].unique(return_inverse=True, return_counts=True)
-    means = x.new_zeros(len(n_windows), x.shape[1]).index_add(0, clip, x[valid])/n_windows[:, None]
-    return means.mean(0), len(means)
+    return x.new_zeros(len(n_windows), x.shape[1]).index_add(0, clip, x[valid])/n_windows[:, None]
 
 def person_statistics(
     evidence:Evidence,       # Windows of one person
     clip:Tensor|None=None,   # Index of the clip of each window, `(B,)`; None: each window counts as a clip
 )->PersonStatistics:
-    "Mean and variance of a person's evidence; every clip counts the same"
+    "Mean and variance over a person's clips of the mean over the clip's windows"
     if clip is None: clip = torch.arange(len(evidence))
-    mean, variance, n = {}, {}, {}
-    for expert in MODALITY:
-        x = getattr(evidence, expert)
-        mean[expert], n[expert] = _mean_over_clips(x, clip)
-        variance[expert], _ = _mean_over_clips((x - mean[expert]).square(), clip)
-    return PersonStatistics(mean, variance, n['faces'], n['voice'])
+    means = {expert: _clip_means(getattr(evidence, expert), clip) for expert in MODALITY}
+    mean = {expert: x.mean(0) for expert, x in means.items()}
+    variance = {expert: (x - mean[expert]).square().sum(0)/(len(x) - 1) for expert, x in means.items()}
+    return PersonStatistics(mean, variance, len(means['faces']), len(means['voice']))
 
 PRIOR_CLIPS = 4.    # Our choice: clips of the average person that a person's variance is weighed against
 
@@ -180,6 +176,7 @@ class LogisticRegression(nn.Module):
         super().__init__()
         self.register_buffer('mean', torch.zeros(size))
         self.register_buffer('std', torch.ones(size))
+        self.register_buffer('person_std', torch.ones(size))    # Deviation of a person's clips about their own mean
         self.register_buffer('known', torch.ones(len(EMOTIONS), dtype=torch.bool))   # Emotions of the training clips
         self.linear = nn.Linear(size, len(EMOTIONS))
 
@@ -291,7 +288,7 @@ class AudioVisualEnsemble(nn.Module):
             mean, gain = general, torch.ones_like(general)
             if n_others: mean = general + share*(person.mean[expert] - general)
             if n_others and expert in self.adapted:
-                gain = person_gain(person.variance[expert]/self.adapted[expert].std.square(), n_others)
+                gain = person_gain(person.variance[expert]/self.adapted[expert].person_std.square(), n_others)
             adaptation[expert] = gain, gain*mean - general, share
         return adaptation
 

@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['SCALES', 'Recipe', 'fit_temperature', 'HeadConfig', 'train_head', 'FaceEmbeddings', 'LabelledWindows', 'FaceParts',
-           'load_windows', 'people_means', 'shift_people', 'normalise_people', 'mean_and_std',
+           'load_windows', 'people_moments', 'people_means', 'person_std', 'shift_people', 'normalise_people',
            'fit_logistic_regression']
 
 # %% ../../nbs/7_inference/03_training.ipynb #9577c718
@@ -48,7 +48,7 @@ class Recipe:
     head: Schedule        # Training of its head on the network's vectors
     network: Schedule     # Training of a voice network; without early stopping
     members: int          # Number of voice networks, which differ in their seed
-    strengths: tuple = (1e-4, 3e-4, .001, .003, .01, .03)   # Inverse regularisation of the regressions to choose from
+    strengths: tuple = (.003, .01, .03, .1)    # Inverse regularisation of the logistic regressions to choose from
 
 SCALES = dict(
     tiny=Recipe(
@@ -195,13 +195,30 @@ def load_windows(
     return _load_windows(windows, faces, tuple(map(tuple, columns.to_numpy())))
 
 # %% ../../nbs/7_inference/03_training.ipynb #7fdaac07
-def people_means(
+def people_moments(
     x:Tensor,           # What an expert sees of windows, `(B, d)`, NaN where there is nothing
     rows:pd.DataFrame,  # Of `LabelledWindows`: columns clip and person
+)->tuple:               # One row per person: two tables of `d` columns, and the number of clips
+    "Mean and variance over each person's clips of the mean over the clip's windows; the variance of one clip is 0"
+    clips = pd.DataFrame(x.double().numpy()).groupby([rows.person, rows['clip']], sort=False).mean()
+    people = clips.groupby(level=0, sort=False)
+    return people.mean(), people.var().fillna(0.), people[0].count().clip(lower=1)
+
+def people_means(
+    x:Tensor,           # As in `people_moments`
+    rows:pd.DataFrame,  # As in `people_moments`
 )->pd.DataFrame:        # One row per person, `d` columns
     "Mean over each person's clips of the mean over the clip's windows"
-    clips = pd.DataFrame(x.double().numpy()).groupby([rows.person, rows['clip']], sort=False).mean()
-    return clips.groupby(level=0, sort=False).mean()
+    return people_moments(x, rows)[0]
+
+def person_std(
+    x:Tensor,           # As in `people_moments`
+    rows:pd.DataFrame,  # As in `people_moments`
+)->Tensor:              # `(d,)`; 1 if nobody has two clips
+    "Deviation of clips about their person's mean, never 0"
+    _, variance, n = people_moments(x, rows)
+    pooled = variance.mul(n - 1, axis=0).sum()/(n - 1).sum()
+    return torch.tensor(np.sqrt(pooled.fillna(1.).to_numpy()) + 1e-6).float()
 
 def shift_people(
     x:Tensor,           # As in `people_means`
@@ -216,42 +233,27 @@ def normalise_people(
     x:Tensor,           # As in `people_means`
     rows:pd.DataFrame,  # As in `people_means`
     general:Tensor,     # Mean over all people, `(d,)`
-    std:Tensor,         # Deviation of the average person about their own mean, `(d,)`
+    std:Tensor,         # As from `person_std`, `(d,)`
 )->Tensor:              # `(B, d)`
-    "The same with the person's deviation exchanged, too, as far as their clips tell it"
-    shifted = shift_people(x, rows, general) - general
-    ratio = people_means((shifted/std).square(), rows).loc[rows.person].to_numpy()
-    seen = rows['clip'][~x[:, 0].isnan().numpy()]
-    n_clips = seen.groupby(rows.person).nunique().reindex(rows.person, fill_value=1).to_numpy()
-    gain = person_gain(torch.tensor(ratio), torch.tensor(n_clips - 1)[:, None])
-    return (gain*shifted + general).to(x.dtype)
-
-def mean_and_std(
-    x:Tensor,         # Statistics of windows, `(B, d)`; rows of NaN are left out
-    weights:Tensor,   # `(B,)`
-)->tuple:             # Two `(d,)`
-    "Weighted mean and deviation, which is never 0"
-    valid = ~x[:, 0].isnan()
-    x, w = x[valid].double().numpy(), weights[valid].double().numpy()
-    mean = np.average(x, 0, w)
-    std = np.sqrt(np.average((x - mean)**2, 0, w)) + 1e-6
-    return torch.from_numpy(mean).float(), torch.from_numpy(std).float()
+    "The same with the person's deviation exchanged for the average person's, as far as their clips tell it"
+    mean, variance, n = (table.loc[rows.person].to_numpy() for table in people_moments(x, rows))
+    gain = person_gain(torch.tensor(variance)/std.square(), torch.tensor(n - 1)[:, None])
+    return (gain*(x - torch.tensor(mean)) + general).to(x.dtype)
 
 def fit_logistic_regression(
     x:Tensor,         # Statistics of windows, `(B, d)`; rows of NaN are left out
     targets:Tensor,   # Indices of emotions, `(B,)`
     weights:Tensor,   # `(B,)`
     strength:float,   # scikit-learn's `C`: one over the weight of the penalty
-    scale:tuple|None=None,   # Mean and deviation that standardise the statistics; None: `mean_and_std` of them
 )->LogisticRegression:
     "A logistic regression on the windows that have statistics"
-    mean, std = scale or mean_and_std(x, weights)
     valid = ~x[:, 0].isnan()
-    standardised = ((x[valid] - mean)/std).double().numpy()
-    y, w = targets[valid].numpy(), weights[valid].double().numpy()
-    fitted = linear_model.LogisticRegression(C=strength, max_iter=3000).fit(standardised, y, w)
+    x, y, w = x[valid].double().numpy(), targets[valid].numpy(), weights[valid].double().numpy()
+    mean = np.average(x, 0, w)
+    std = np.sqrt(np.average((x - mean)**2, 0, w)) + 1e-6
+    fitted = linear_model.LogisticRegression(C=strength, max_iter=3000).fit((x - mean)/std, y, w)
     expert = LogisticRegression(x.shape[1]).requires_grad_(False)
-    expert.mean[:], expert.std[:] = mean, std
+    expert.mean[:], expert.std[:] = torch.from_numpy(mean), torch.from_numpy(std)
     weight, bias = fitted.coef_, fitted.intercept_
     if len(fitted.classes_) == 2: weight, bias = np.vstack([-weight, weight])/2, np.concatenate([-bias, bias])/2
     expert.known[:] = False
