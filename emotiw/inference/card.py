@@ -81,7 +81,7 @@ def card_text(
         f"**{card['name']}**{warning}", '', 'Trained on', '', *_data_lines(card), '',
         'Accuracy on people left out of the training, intervals over people; the clips of a known person are judged '
         'together, without labels (transductive)', '', *accuracy_lines(card), '',
-        f"Faces and sound of strangers, before: {previous}.", '',
+        f"Faces and sound, before: {previous}.", '',
         'Recall', '', *_recall_lines(card), '',
         "Accuracy by the number of a person's clips that are judged together", '', *_clips_lines(card), '',
         'Accuracy of the predictions that reach a confidence, and their share (faces and sound)', '',
