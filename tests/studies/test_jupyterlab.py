@@ -68,7 +68,7 @@ def all_run(lab, browser, name):
     assert not errors.count()
     return page
 
-@pytest.mark.parametrize('name', ['0_core/04_metrics', 'tables/ding2016_fig4'])
+@pytest.mark.parametrize('name', ['0_core/03_plotting', 'tables/ding2016_fig4'])
 def test_all_cells_run_and_the_figure_is_there(lab, browser, name):
     page = all_run(lab, browser, name)
     figure = page.locator('.jp-RenderedSVG, .jp-RenderedImage').first
