@@ -410,6 +410,8 @@ if __name__ == '__main__':
     parser.add_argument('--java-sed', type=Path, default=ROOT.parent/'shared/corpora/java_sed', help='its folder')
     parser.add_argument('--out', type=Path, default=ROOT/'reports'/'bench', help='the folder to write')
     options = parser.parse_args()
+    if options.fer and not options.fer.exists():
+        parser.error(f'{options.fer} is missing; write it with tools/fer_labels.py')
     fer = json.loads(options.fer.read_text()) if options.fer else {}
     rows, labels, accuracies = [], [], {}
     for pair in pairs(options.java_sed):

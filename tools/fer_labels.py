@@ -43,6 +43,7 @@ if __name__ == '__main__':
     tf.config.threading.set_inter_op_parallelism_threads(1)
     cv2.setNumThreads(1)
     detector, paths = FER(), sorted(clips.glob('*.mp4'))
+    if not paths: raise SystemExit(f'{clips}: no .mp4 files; name the folder of the clips')
     label(detector, paths[0])     # warms up
     found = {path.name: label(detector, path) for path in paths}
     processor = re.findall(r'model name\s*: (.*)', Path('/proc/cpuinfo').read_text())[0]
