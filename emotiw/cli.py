@@ -147,11 +147,13 @@ def check(corpus:str=typer.Argument(help="'synthetic', a corpus' folder, or a ma
 @app.command()
 def cache(
     clear:bool=typer.Option(False, help='Delete instead of showing.'),
-    extractor:str=typer.Option(None, help='Only features of this extractor.'),
-    days:float=typer.Option(0, help='Only what was not used for this many days.'),
+    extractor:str=typer.Option(None, help='With --clear: only features of this extractor.'),
+    days:float=typer.Option(0, min=0, help='With --clear: only what was not used for this many days.'),
 ):
     "Show the size of the feature cache by extractor; with --clear, delete by extractor, by age, or all of it."
     from emotiw.features.cache import cache_table, clear_cache
+    if not clear and (extractor or days):
+        raise UserError('--extractor and --days: choose what --clear deletes; add --clear, or leave them away')
     if clear: print('{} files deleted, {:.1f} MB freed'.format(*clear_cache(extractor, days)))
     else: print(f"{cache_path('features')}\n{cache_table().to_string()}")
 

@@ -68,6 +68,13 @@ def parameter_names(
     targets = [target for s in statements for target in getattr(s, 'targets', [getattr(s, 'target', None)])]
     return [target.id for target in targets if isinstance(target, ast.Name)]
 
+def _check_table_name(file, nb, name):
+    "Refuse a notebook whose tables, as far as its code names them by a text, are all called otherwise than `name`"
+    code = '\n'.join(cell.source for cell in nb.cells if cell.cell_type == 'code')
+    named = re.findall(r"""\bTable\(\s*['"](\w+)""", code)
+    if named and name not in named:
+        raise UserError(f'{file}: its Table is named {named[0]!r}; name it {name!r}, as the file')
+
 def _own_notebook(
     file:str,   # Path of a user's table notebook
 )->Path:
@@ -87,6 +94,7 @@ def _own_notebook(
                         'see nbs/studies/adding_a_paper.ipynb')
     if not nb.cells[0].source.startswith('# '):
         raise UserError(f"{file}: its first cell has to be '# TITLE', an empty line, '> SUMMARY', for the index")
+    _check_table_name(file, nb, path.stem)
     return path
 
 def _check_names(notebooks):
