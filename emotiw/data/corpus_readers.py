@@ -101,7 +101,6 @@ def _separator(csv):
 def read_table(
     csv:Path,       # A csv with a header, separated by commas, semicolons or tabs, in UTF-8
     required,       # Names of columns that must exist
-    optional=(),    # Names of further columns, in small letters
 )->pd.DataFrame:    # All cells as stripped text, '' where empty; column names stripped
     "The csv as a table of text"
     options = dict(dtype=str, keep_default_na=False, encoding='utf-8-sig', skipinitialspace=True)
@@ -112,9 +111,6 @@ def read_table(
     table = table.rename(columns=lambda c: str(c).strip())
     missing = [c for c in required if c not in table]
     if missing: raise UserError(f'{csv}: has no column {summarise_list(missing)}; it has {", ".join(table.columns)}')
-    for c in table.columns:
-        if c.lower() in optional and c not in optional:
-            raise UserError(f'{csv}: column {c!r} would be ignored; write it {c.lower()!r}, or rename it')
     return table.apply(lambda column: column.str.strip())
 
 # %% ../../nbs/2_data/01_corpus_readers.ipynb #80885821
@@ -150,7 +146,7 @@ def read_manifest(
 )->Corpus:
     "A corpus listed in a csv with columns path, emotion and optionally split and group"
     csv = path/'clips.csv' if path.is_dir() else path
-    table = read_table(csv, ['path', 'emotion'], ['split', 'group'])
+    table = read_table(csv, ['path', 'emotion'])
     paths = [_path_on_disk(csv, p) if p else '' for p in table.path]
     parents = {os.path.dirname(p) for p in paths if p}
     common = os.path.commonpath(parents) if parents else csv.parent
